@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the translator's core knows of a vCPU and of a guest architecture.
+ *
+ * DbtCpu is the first member of each guest's own CPU struct; GuestIsa is what a guest provides.
+ * The core (ir/, run/, host/) includes no guest's header.
+ *
+ * Addresses: gva as the guest's code computes them after segmentation ("linear" on x86), gpa after
+ * paging.  cpu->pc is a gva.
+ *
+ * Threads: a DbtCpu belongs to its vCPU's thread, but for the members marked atomic.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "engine/dbt/ir/ir.h"
+#include "engine/engine.h"
+#include "memory/memory.h"
+
+typedef struct DbtCpu DbtCpu;
+typedef struct DbtVm DbtVm;
+typedef struct GuestIsa GuestIsa;
+typedef struct Block Block;
+
+enum {
+    PAGE_SIZE = 4096,
+    TLB_ENTRIES = 1024, /* per mmu index */
+    MMU_INDEXES = 3,    /* the guest gives them meaning: user, kernel, ... */
+    JUMP_CACHE_ENTRIES = 4096,
+};
+
+/* Flags beside the mmu index in an access. */
+enum {
+    MMU_INDEX = 3,     /* mask of the index */
+    MMU_STACK = 4,     /* through the stack segment: x86 raises another exception */
+    MMU_ALIGN = 8,     /* must be aligned to its size */
+    MMU_IMPLICIT = 16, /* by the CPU itself (descriptor tables), not by an instruction's operand */
+};
+
+typedef enum MmuAccess { MMU_READ, MMU_WRITE, MMU_FETCH } MmuAccess;
+
+/* What a page walk found. */
+typedef struct MmuPage {
+    uint64_t gpa;      /* of the 4 KiB page */
+    uint64_t size;     /* of the mapping it is part of */
+    bool writable;     /* a write needs no further walk (dirty already set, allowed) */
+    bool executable;
+    bool global;       /* survives a change of address space */
+} MmuPage;
+
+/* A TLB entry.  A tag is the page's gva; with TAG_SLOW flipped the fast compare fails and the slow
+ * path finds the page without a walk; TAG_NONE matches nothing. */
+#define TAG_NONE UINT64_C(0x5555555555555000) /* not canonical on any guest */
+#define TAG_SLOW (UINT64_C(1) << 62)
+
+typedef struct TlbEntry {
+    uint64_t read, write;
+    uint64_t addend; /* hva - gva, of RAM */
+    uint64_t page;   /* gpa | PAGE_ flags */
+} TlbEntry;
+
+enum { PAGE_RAM = 1, PAGE_EXEC = 2, PAGE_WRITE = 4, PAGE_CODE = 8, PAGE_WATCH = 16, PAGE_LARGE = 32,
+       PAGE_GLOBAL = 64 };
+
+typedef struct JumpCacheEntry {
+    uint64_t pc, key;
+    Block *block;
+} JumpCacheEntry;
+
+/* The result of the last operation that set flags, unevaluated: the guest gives .op meaning. */
+typedef struct FlagRecord {
+    uint64_t op, a, b, c;
+} FlagRecord;
+
+/* Bits of cpu->attention: reasons to come back to the dispatch loop at the next block head. */
+enum {
+    ATTENTION_KICK = 1,       /* leave vcpu_run */
+    ATTENTION_INTERRUPT = 2,  /* the guest's isa->poll has something to look at */
+    ATTENTION_INVALIDATE = 4, /* vm->written ranges wait to be dropped */
+    ATTENTION_EXCLUSIVE = 8,  /* another vCPU wants to be alone */
+    ATTENTION_FLUSH = 16,     /* empty the TLB: a page became code */
+};
+
+struct DbtCpu {
+    uint64_t pc; /* of the next instruction; inside a block: stale, see block_pc */
+    FlagRecord flags;
+    uint32_t attention;      /* atomic */
+    uint8_t fault;           /* an exception waits for isa->deliver */
+    uint8_t key_stale;       /* context may have changed */
+    uint64_t block_pc;       /* address of the running block's first instruction */
+    uint64_t key;            /* isa->context_key, with the TLB generation in its upper half */
+    TlbEntry *tlb;           /* [MMU_INDEXES][TLB_ENTRIES] */
+    JumpCacheEntry *jumps;   /* [JUMP_CACHE_ENTRIES] */
+    uint64_t instructions;   /* run so far */
+    uint64_t exits;          /* device accesses and halts */
+    uint64_t translated;     /* instructions translated */
+
+    const GuestIsa *isa; /* fixed after create, and so are the next */
+    DbtVm *vm;
+    GuestMemory *memory;
+    Clock *clock;
+    Log *log;
+    unsigned index;
+
+    uint32_t tlb_generation;
+    bool has_large_pages;  /* the TLB holds a piece of a mapping larger than a page */
+    bool running;          /* lock: vm->lock; inside guest code */
+    bool halted;           /* waits for isa->poll to wake it */
+    bool shutdown;         /* triple fault: vcpu_run returns */
+    DebugConfig debug;     /* what a debugger wants */
+    bool debug_active;     /* .debug has something to do: part of the guest's context key */
+    bool watch_active;     /* some data watchpoint: TLB entries of its page are slow */
+    bool debug_hit;        /* vcpu_run returns VCPU_EXIT_DEBUG with debug_exit */
+    VcpuExit debug_exit;
+    pthread_cond_t wake;   /* lock: vm->lock */
+};
+
+/* A helper in C that IR calls.  On an exception it records it, sets cpu->fault and returns
+ * anything: the block is then left with pc at the instruction's start. */
+typedef uint64_t (*HelperFn)(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c);
+
+enum {
+    HELPER_PURE = 1,   /* result depends on the arguments alone; reads and writes nothing else */
+    HELPER_NOFAULT = 2 /* never sets cpu->fault */
+};
+
+typedef struct Helper {
+    const char *name;
+    HelperFn fn;
+    uint8_t flags;
+} Helper;
+
+/* A vector operation: @to, @from1, @from2 point into CPU state; may overlap exactly or not. */
+typedef void (*VectorFn)(DbtCpu *cpu, void *to, const void *from1, const void *from2,
+                         unsigned immediate);
+
+typedef struct VectorOp {
+    const char *name;
+    VectorFn fn;
+    bool may_fault; /* floating point: an unmasked exception sets cpu->fault */
+} VectorOp;
+
+/* Guest code that a front end reads: the bytes from the block's first instruction on. */
+typedef struct GuestCode {
+    uint8_t bytes[PAGE_SIZE + 16];
+    unsigned length;    /* how many are there: to the end of the page, and beyond when .straddle */
+    unsigned page_left; /* bytes up to the end of the first page */
+    bool limited;       /* the byte behind them can't be fetched yet: dbt asks again if needed */
+} GuestCode;
+
+/* What isa->translate answers. */
+typedef enum TranslateResult {
+    TRANSLATE_OK,
+    TRANSLATE_MORE, /* the first instruction needs bytes of the next page: call again with them */
+} TranslateResult;
+
+struct GuestIsa {
+    const char *name;
+    size_t cpu_size; /* of the guest's CPU struct; DbtCpu is its first member */
+    const Helper *helpers;
+    unsigned n_helpers;
+    const VectorOp *vectors;
+    unsigned n_vectors;
+    IrNames names;
+
+    /* 32 bits that say all that translation depends on, besides the code itself. */
+    uint32_t (*context_key)(const DbtCpu *cpu);
+    /* Translate from cpu->pc on into the empty @ir.  Ends before an instruction that reaches into
+     * the next page, unless that is the first. */
+    TranslateResult (*translate)(DbtCpu *cpu, const GuestCode *code, IrBlock *ir);
+    /* Translate @gva.  On a fault: record the exception, set cpu->fault, return false.  @probe: no
+     * exception, no accessed or dirty bits (debugger). */
+    bool (*walk)(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, bool probe,
+                 MmuPage *ret_page);
+    /* An access that must be aligned (MMU_ALIGN) is not: record the exception, set cpu->fault. */
+    void (*misaligned)(DbtCpu *cpu, uint64_t gva, unsigned mmu);
+    /* Deliver the recorded exception: pc is at the instruction that faulted. */
+    void (*deliver)(DbtCpu *cpu);
+    /* Between two instructions: take what is pending (INIT, NMI, interrupts).  Clears cpu->halted
+     * when something wakes it. */
+    void (*poll)(DbtCpu *cpu);
+    /* A debugger's watchpoint or the guest's own may be hit by an access to a PAGE_WATCH page. */
+    void (*watch)(DbtCpu *cpu, uint64_t gva, unsigned size, MmuAccess access);
+    /* True if a data watchpoint of the guest's or the debugger's lies in the page at @gva. */
+    bool (*watches_page)(const DbtCpu *cpu, uint64_t gva_page);
+};
