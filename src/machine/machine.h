@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A machine: vCPUs, RAM and devices of one board, built from a MachineConfig.  The owner (the
+ * program insula-vm, or a test) runs the vCPUs; everything between them happens in here.
+ *
+ *   build   clock (paused) + engine + MachineConfig -> machine_new() -> clock_resume()
+ *   run     per vCPU a thread of the owner's: engine->vcpu_run(machine_vcpu(m, i), &exit)
+ *   events  the guest powers off, resets, or leaves by the test-exit port: events.power()
+ *   reset   all vCPUs out of vcpu_run, clock paused -> machine_reset() -> clock_resume()
+ *   end     all vCPUs out of vcpu_run -> machine_free()
+ *
+ * Threads: machine_new, machine_reset, machine_free on the owner's main thread, while no vCPU
+ * runs.  Others from any thread.  The machine has one thread of its own, "io-0", for disk and
+ * queue work; timers of devices run on the clock's.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "machine/core/char.h"
+
+typedef struct Blk Blk;
+typedef struct Clock Clock;
+typedef struct DeviceClass DeviceClass;
+typedef struct Engine Engine;
+typedef struct EngineVcpu EngineVcpu;
+typedef struct EngineVm EngineVm;
+typedef struct GuestMemory GuestMemory;
+typedef struct Log Log;
+typedef struct Machine Machine;
+
+typedef enum MachinePower {
+    MACHINE_POWER_OFF,
+    MACHINE_POWER_RESET,
+    MACHINE_POWER_TEST_EXIT, /* the guest wrote a byte to the test-exit port (board/micro.h) */
+} MachinePower;
+
+/* What the guest asks of the machine's owner.  Called on a vCPU's thread with a device's lock
+ * held: note it, kick all vCPUs (vcpu_kick), return; act on it elsewhere.  May come again before
+ * the owner has acted; the first one counts. */
+typedef struct MachineEvents {
+    void *opaque;
+    void (*power)(void *opaque, MachinePower what, uint8_t value); /* @value of TEST_EXIT */
+} MachineEvents;
+
+typedef struct MachineDisk {
+    Blk *blk;           /* from blk_open(); stays the caller's, outlives the machine */
+    const char *serial; /* what the guest reads as its id, up to 20 characters; NULL: "insula-N" */
+} MachineDisk;
+
+typedef struct MachineConfig {
+    const char *board;     /* a name that machine_boards() lists; NULL: the first */
+    const Engine *engine;
+    const char *cpu_model; /* NULL: the engine's default */
+    unsigned cpus;
+    uint64_t memory_size;  /* in bytes; machine_boards() has the limits */
+    const char *kernel;    /* path of a bzImage or ELF (PVH) kernel; required by micro */
+    const char *initrd;    /* path, or NULL */
+    const char *cmdline;   /* the kernel's command line; NULL: empty */
+    const MachineDisk *disks;
+    size_t n_disks;
+    CharBackend *serial;   /* of the UART; NULL: nothing attached */
+    CharBackend *console;  /* of virtio-console; NULL: the machine has no such device */
+    Clock *clock;          /* paused or manual; outlives the machine */
+    Log *log;              /* may be NULL; outlives the machine */
+    MachineEvents events;
+} MachineConfig;
+
+/* Build a machine.  The files named are opened now and kept open for machine_reset().  Strings
+ * and the config itself are needed only during the call.  On failure nothing is left behind;
+ * error kinds: INSULA_ERROR_USAGE for words and numbers that can't be (board, cpus, memory),
+ * others as common/error.h says. */
+Machine *machine_new(const MachineConfig *config, GError **error);
+/* @machine may be NULL. */
+void machine_free(Machine *machine);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Machine, machine_free)
+
+/* Back to the state after machine_new(): devices and vCPUs at reset, kernel loaded afresh.
+ * RAM that the loader doesn't write keeps its bytes, as on a PC. */
+bool machine_reset(Machine *machine, GError **error);
+
+/* Press the power button (ACPI): a guest that listens shuts down. */
+void machine_power_button(Machine *machine);
+
+const Engine *machine_engine(const Machine *machine);
+EngineVm *machine_engine_vm(const Machine *machine);
+unsigned machine_cpus(const Machine *machine);
+EngineVcpu *machine_vcpu(const Machine *machine, unsigned index); /* @index < machine_cpus() */
+GuestMemory *machine_memory(const Machine *machine);
+
+/* Boards that can be built, NULL name behind the last; the first is the default. */
+typedef struct MachineBoard {
+    const char *name, *summary;
+    uint64_t min_memory, max_memory; /* in bytes */
+    unsigned max_cpus;
+    unsigned max_disks;
+} MachineBoard;
+const MachineBoard *machine_boards(void);
+
+/* Every device class there is (its name, summary and saved fields: machine/core/device.h), NULL
+ * behind the last. */
+const DeviceClass *const *machine_device_classes(void);
