@@ -33,11 +33,11 @@ typedef enum LogCategory {
 } LogCategory;
 
 typedef struct Log {
-    uint32_t mask;             /* fixed after create: a bit per category */
-    int fd;                    /* fixed after create: where lines go */
-    uint64_t guest_errors;     /* atomic: all that were reported, printed or not */
-    uint64_t window_start_us;  /* atomic: rate limit of guest errors */
-    uint32_t window_lines;     /* atomic */
+    uint32_t mask;            /* fixed after create: a bit per category */
+    int fd;                   /* fixed after create: where lines go */
+    uint64_t guest_errors;    /* atomic: all that were reported, printed or not */
+    uint64_t window_start_us; /* atomic: rate limit of guest errors */
+    uint32_t window_lines;    /* atomic */
 } Log;
 
 /* Name of @category as a user writes it, and what it shows. */

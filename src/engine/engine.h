@@ -36,7 +36,7 @@ typedef struct Engine Engine;
 /* What an engine asks of the machine, from a vCPU's thread.  All may be NULL. */
 typedef struct EngineHooks {
     void *opaque;
-    int (*extint_ack)(void *opaque);                /* the 8259s' vector, or -1: spurious */
+    int (*extint_ack)(void *opaque);                  /* the 8259s' vector, or -1: spurious */
     void (*ioapic_eoi)(void *opaque, uint8_t vector); /* end of a level-triggered interrupt */
 } EngineHooks;
 
@@ -67,9 +67,9 @@ typedef enum DebugReason {
 
 typedef struct VcpuExit {
     VcpuExitReason reason;
-    DebugReason debug;    /* of VCPU_EXIT_DEBUG */
-    uint64_t address;     /* gva of the break- or watchpoint */
-    char message[200];    /* of VCPU_EXIT_ERROR */
+    DebugReason debug; /* of VCPU_EXIT_DEBUG */
+    uint64_t address;  /* gva of the break- or watchpoint */
+    char message[200]; /* of VCPU_EXIT_ERROR */
 } VcpuExit;
 
 /* What a debugger wants of a vCPU.  The guest can't see it: #DB and INT3 of its own still work. */
@@ -77,7 +77,7 @@ enum { DEBUG_MAX_POINTS = 64 };
 
 typedef struct DebugPoint {
     uint64_t gva;
-    uint8_t size;             /* of a watchpoint: 1, 2, 4 or 8 */
+    uint8_t size;              /* of a watchpoint: 1, 2, 4 or 8 */
     bool execute, read, write; /* .execute alone is a breakpoint */
 } DebugPoint;
 

@@ -16,7 +16,7 @@ enum { X86_ES, X86_CS, X86_SS, X86_DS, X86_FS, X86_GS, X86_SEGMENTS };
 /* A segment register with its hidden part. */
 typedef struct X86Segment {
     uint64_t base;
-    uint32_t limit;     /* in bytes, granularity already applied */
+    uint32_t limit; /* in bytes, granularity already applied */
     uint16_t selector;
     uint16_t attributes; /* as bits 8..23 of a descriptor's second word, limit bits cleared:
                             type 3:0, S 4, DPL 6:5, P 7, AVL 12, L 13, D/B 14, G 15;
@@ -50,7 +50,8 @@ typedef struct X86Event {
 /* The local APIC: its register page (SDM 11.4.1, 16 bytes a register) and its timer. */
 typedef struct X86Lapic {
     uint8_t regs[1024];
-    uint64_t timer_deadline_ns; /* when the running count reaches 0, on the machine's clock; 0: not */
+    uint64_t
+        timer_deadline_ns; /* when the running count reaches 0, on the machine's clock; 0: not */
 } X86Lapic;
 
 enum { X86_MTRR_FIXED = 11, X86_MTRR_VARIABLE = 8 };
@@ -58,7 +59,7 @@ enum { X86_MTRR_FIXED = 11, X86_MTRR_VARIABLE = 8 };
 typedef struct X86Msrs {
     uint64_t efer, star, lstar, cstar, fmask, kernel_gs_base;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-    uint64_t tsc;          /* what RDTSC reads now */
+    uint64_t tsc; /* what RDTSC reads now */
     uint64_t tsc_adjust, tsc_aux, tsc_deadline;
     uint64_t apic_base, pat, misc_enable, spec_ctrl;
     uint64_t mtrr_def_type, mtrr_fixed[X86_MTRR_FIXED];

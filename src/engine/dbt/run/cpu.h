@@ -46,11 +46,11 @@ typedef enum MmuAccess { MMU_READ, MMU_WRITE, MMU_FETCH } MmuAccess;
 
 /* What a page walk found. */
 typedef struct MmuPage {
-    uint64_t gpa;      /* of the 4 KiB page */
-    uint64_t size;     /* of the mapping it is part of */
-    bool writable;     /* a write needs no further walk (dirty already set, allowed) */
+    uint64_t gpa;  /* of the 4 KiB page */
+    uint64_t size; /* of the mapping it is part of */
+    bool writable; /* a write needs no further walk (dirty already set, allowed) */
     bool executable;
-    bool global;       /* survives a change of address space */
+    bool global; /* survives a change of address space */
 } MmuPage;
 
 /* A TLB entry.  A tag is the page's gva; with TAG_SLOW flipped the fast compare fails and the slow
@@ -64,8 +64,15 @@ typedef struct TlbEntry {
     uint64_t page;   /* gpa | PAGE_ flags */
 } TlbEntry;
 
-enum { PAGE_RAM = 1, PAGE_EXEC = 2, PAGE_WRITE = 4, PAGE_CODE = 8, PAGE_WATCH = 16, PAGE_LARGE = 32,
-       PAGE_GLOBAL = 64 };
+enum {
+    PAGE_RAM = 1,
+    PAGE_EXEC = 2,
+    PAGE_WRITE = 4,
+    PAGE_CODE = 8,
+    PAGE_WATCH = 16,
+    PAGE_LARGE = 32,
+    PAGE_GLOBAL = 64
+};
 
 typedef struct JumpCacheEntry {
     uint64_t pc, key;
@@ -89,16 +96,16 @@ enum {
 struct DbtCpu {
     uint64_t pc; /* of the next instruction; inside a block: stale, see block_pc */
     FlagRecord flags;
-    uint32_t attention;      /* atomic */
-    uint8_t fault;           /* an exception waits for isa->deliver */
-    uint8_t key_stale;       /* context may have changed */
-    uint64_t block_pc;       /* address of the running block's first instruction */
-    uint64_t key;            /* isa->context_key, with the TLB generation in its upper half */
-    TlbEntry *tlb;           /* [MMU_INDEXES][TLB_ENTRIES] */
-    JumpCacheEntry *jumps;   /* [JUMP_CACHE_ENTRIES] */
-    uint64_t instructions;   /* run so far */
-    uint64_t exits;          /* device accesses and halts */
-    uint64_t translated;     /* instructions translated */
+    uint32_t attention;    /* atomic */
+    uint8_t fault;         /* an exception waits for isa->deliver */
+    uint8_t key_stale;     /* context may have changed */
+    uint64_t block_pc;     /* address of the running block's first instruction */
+    uint64_t key;          /* isa->context_key, with the TLB generation in its upper half */
+    TlbEntry *tlb;         /* [MMU_INDEXES][TLB_ENTRIES] */
+    JumpCacheEntry *jumps; /* [JUMP_CACHE_ENTRIES] */
+    uint64_t instructions; /* run so far */
+    uint64_t exits;        /* device accesses and halts */
+    uint64_t translated;   /* instructions translated */
 
     const GuestIsa *isa; /* fixed after create, and so are the next */
     DbtVm *vm;
@@ -108,16 +115,16 @@ struct DbtCpu {
     unsigned index;
 
     uint32_t tlb_generation;
-    bool has_large_pages;  /* the TLB holds a piece of a mapping larger than a page */
-    bool running;          /* lock: vm->lock; inside guest code */
-    bool halted;           /* waits for isa->poll to wake it */
-    bool shutdown;         /* triple fault: vcpu_run returns */
-    DebugConfig debug;     /* what a debugger wants */
-    bool debug_active;     /* .debug has something to do: part of the guest's context key */
-    bool watch_active;     /* some data watchpoint: TLB entries of its page are slow */
-    bool debug_hit;        /* vcpu_run returns VCPU_EXIT_DEBUG with debug_exit */
+    bool has_large_pages; /* the TLB holds a piece of a mapping larger than a page */
+    bool running;         /* lock: vm->lock; inside guest code */
+    bool halted;          /* waits for isa->poll to wake it */
+    bool shutdown;        /* triple fault: vcpu_run returns */
+    DebugConfig debug;    /* what a debugger wants */
+    bool debug_active;    /* .debug has something to do: part of the guest's context key */
+    bool watch_active;    /* some data watchpoint: TLB entries of its page are slow */
+    bool debug_hit;       /* vcpu_run returns VCPU_EXIT_DEBUG with debug_exit */
     VcpuExit debug_exit;
-    pthread_cond_t wake;   /* lock: vm->lock */
+    pthread_cond_t wake; /* lock: vm->lock */
 };
 
 /* A helper in C that IR calls.  On an exception it records it, sets cpu->fault and returns

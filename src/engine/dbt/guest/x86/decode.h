@@ -55,11 +55,11 @@ typedef enum X86Address {
 /* An operand as decoded. */
 typedef enum X86OperandKind {
     OPERAND_NONE,
-    OPERAND_REG,     /* general register .reg of .size bytes (.high: AH, CH, DH, BH) */
-    OPERAND_MEM,     /* memory at insn->mem, .size bytes (0: none of its own, as LEA, INVLPG) */
-    OPERAND_IMM,     /* .imm, sign-extended to 64 bits where the manual says so */
-    OPERAND_REL,     /* .imm relative to the next instruction */
-    OPERAND_FAR,     /* selector insn->far_selector, offset .imm */
+    OPERAND_REG, /* general register .reg of .size bytes (.high: AH, CH, DH, BH) */
+    OPERAND_MEM, /* memory at insn->mem, .size bytes (0: none of its own, as LEA, INVLPG) */
+    OPERAND_IMM, /* .imm, sign-extended to 64 bits where the manual says so */
+    OPERAND_REL, /* .imm relative to the next instruction */
+    OPERAND_FAR, /* selector insn->far_selector, offset .imm */
     OPERAND_XMM,
     OPERAND_MMX,
     OPERAND_SEG,
@@ -78,10 +78,10 @@ typedef struct X86Operand {
 /* A memory operand: [base + index * scale + displacement], or rip-relative. */
 enum { X86_NO_REG = 0xff };
 typedef struct X86Mem {
-    uint8_t segment;       /* after overrides and defaults */
-    uint8_t base, index;   /* X86_NO_REG: none */
-    uint8_t scale;         /* as a shift: 0 to 3 */
-    uint8_t address_size;  /* 2, 4 or 8 bytes */
+    uint8_t segment;      /* after overrides and defaults */
+    uint8_t base, index;  /* X86_NO_REG: none */
+    uint8_t scale;        /* as a shift: 0 to 3 */
+    uint8_t address_size; /* 2, 4 or 8 bytes */
     bool rip_relative;
     int64_t displacement;
 } X86Mem;
@@ -91,17 +91,17 @@ typedef struct X86Opcode X86Opcode;
 struct X86Insn {
     const X86Opcode *opcode; /* NULL: undefined, #UD */
     uint8_t length;
-    uint8_t mode;            /* X86Mode */
-    uint8_t operand_size;    /* 2, 4 or 8: what "v" operands have */
+    uint8_t mode;         /* X86Mode */
+    uint8_t operand_size; /* 2, 4 or 8: what "v" operands have */
     uint8_t address_size;
-    uint8_t prefix;          /* X86Prefix: the mandatory one that selected the row */
-    bool lock, rep, repne;   /* F0, F3, F2 present */
-    bool operand_override;   /* 66 present */
+    uint8_t prefix;        /* X86Prefix: the mandatory one that selected the row */
+    bool lock, rep, repne; /* F0, F3, F2 present */
+    bool operand_override; /* 66 present */
     bool rex_w, has_rex;
     bool has_modrm, vex, vex_l;
-    uint8_t segment_override; /* or X86_NO_REG */
+    uint8_t segment_override;                      /* or X86_NO_REG */
     uint8_t modrm, modrm_mod, modrm_reg, modrm_rm; /* reg and rm without REX bits */
-    uint8_t code;            /* the opcode byte that selected the row */
+    uint8_t code;                                  /* the opcode byte that selected the row */
     uint16_t far_selector;
     X86Mem mem;
     X86Operand op[4];
@@ -109,32 +109,33 @@ struct X86Insn {
 
 /* What an opcode row says besides its operands. */
 enum {
-    OPCODE_LOCK = 1 << 0,    /* LOCK is allowed with a memory destination */
-    OPCODE_NO64 = 1 << 1,    /* #UD in 64-bit mode */
-    OPCODE_ONLY64 = 1 << 2,  /* #UD outside it */
-    OPCODE_DEFAULT64 = 1 << 3, /* operand size is 64 bits by default in 64-bit mode (push, near jumps) */
+    OPCODE_LOCK = 1 << 0,   /* LOCK is allowed with a memory destination */
+    OPCODE_NO64 = 1 << 1,   /* #UD in 64-bit mode */
+    OPCODE_ONLY64 = 1 << 2, /* #UD outside it */
+    OPCODE_DEFAULT64 =
+        1 << 3, /* operand size is 64 bits by default in 64-bit mode (push, near jumps) */
     OPCODE_FORCE64 = 1 << 4, /* and can't be changed */
     OPCODE_SSE = 1 << 5,     /* #UD or #NM as CR0.EM, CR4.OSFXSR, CR0.TS say */
     OPCODE_MMX = 1 << 6,     /* #UD or #NM as CR0.EM, CR0.TS say; pending x87 faults */
     OPCODE_X87 = 1 << 7,
-    OPCODE_ALIGN = 1 << 8,   /* 16-byte memory operand must be aligned (not with VEX) */
+    OPCODE_ALIGN = 1 << 8,     /* 16-byte memory operand must be aligned (not with VEX) */
     OPCODE_PROTECTED = 1 << 9, /* #UD in real and virtual-8086 mode */
-    OPCODE_RING0 = 1 << 10,  /* #GP(0) unless CPL is 0 */
+    OPCODE_RING0 = 1 << 10,    /* #GP(0) unless CPL is 0 */
 };
 
 struct X86Opcode {
-    const char *name;     /* as the manual writes it, lower case */
-    uint16_t operand[4];  /* X86Address | size code << 8 | register << 12; see tables.h */
+    const char *name;    /* as the manual writes it, lower case */
+    uint16_t operand[4]; /* X86Address | size code << 8 | register << 12; see tables.h */
     X86Rule rule;
     uint16_t flags;
-    uint16_t argument;    /* for the rule: what tells this row from others with the same rule */
-    uint8_t feature;      /* X86Feature that must be in the CPU model, 0: none */
+    uint16_t argument; /* for the rule: what tells this row from others with the same rule */
+    uint8_t feature;   /* X86Feature that must be in the CPU model, 0: none */
 };
 
 typedef enum DecodeResult {
-    DECODE_OK,        /* also for undefined instructions: insn->opcode is NULL, .length is set */
-    DECODE_MORE,      /* @n bytes are too few to tell */
-    DECODE_TOO_LONG,  /* over 15 bytes: #GP(0) */
+    DECODE_OK,       /* also for undefined instructions: insn->opcode is NULL, .length is set */
+    DECODE_MORE,     /* @n bytes are too few to tell */
+    DECODE_TOO_LONG, /* over 15 bytes: #GP(0) */
 } DecodeResult;
 
 /* Decode the instruction at @bytes, of which @n may be read. */

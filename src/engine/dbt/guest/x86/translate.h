@@ -15,28 +15,28 @@
 
 /* Bits of the context key: all that translation depends on (isa->context_key). */
 enum {
-    KEY_MODE = 3,            /* X86Mode */
-    KEY_PROTECTED = 1 << 2,  /* protected mode and not virtual-8086 */
+    KEY_MODE = 3,           /* X86Mode */
+    KEY_PROTECTED = 1 << 2, /* protected mode and not virtual-8086 */
     KEY_V8086 = 1 << 3,
     KEY_CPL = 3 << 4,
     KEY_CPL_SHIFT = 4,
-    KEY_STACK32 = 1 << 6,    /* SS.B (outside 64-bit mode) */
-    KEY_CS_BASE = 1 << 7,    /* CS.base != 0 */
-    KEY_FLAT = 1 << 8,       /* CS, DS, ES, SS: base 0, limit 4 GiB, usable and writable */
-    KEY_AC = 1 << 9,         /* supervisor with EFLAGS.AC: SMAP off */
-    KEY_ALIGN = 1 << 10,     /* CR0.AM and EFLAGS.AC at CPL 3: #AC */
-    KEY_TF = 1 << 11,        /* single step: one instruction a block */
-    KEY_SHADOW = 1 << 12,    /* after STI or MOV SS: one instruction, then clear the shadow */
-    KEY_DEBUG = 1 << 13,     /* a debugger or DR7 watches code: one instruction a block */
-    KEY_TS = 1 << 14,        /* CR0.TS */
-    KEY_EM = 1 << 15,        /* CR0.EM */
-    KEY_MP = 1 << 16,        /* CR0.MP */
-    KEY_OSFXSR = 1 << 17,    /* CR4.OSFXSR */
-    KEY_OSXSAVE = 1 << 18,   /* CR4.OSXSAVE with XCR0.AVX */
-    KEY_FSGSBASE = 1 << 19,  /* CR4.FSGSBASE */
-    KEY_LONG = 1 << 20,      /* EFER.LMA: 64-bit or compatibility mode */
-    KEY_MXCSR = 1 << 21,     /* some MXCSR exception is unmasked */
-    KEY_RF = 1 << 22,        /* RF set: no code breakpoint on this instruction; it clears RF */
+    KEY_STACK32 = 1 << 6,   /* SS.B (outside 64-bit mode) */
+    KEY_CS_BASE = 1 << 7,   /* CS.base != 0 */
+    KEY_FLAT = 1 << 8,      /* CS, DS, ES, SS: base 0, limit 4 GiB, usable and writable */
+    KEY_AC = 1 << 9,        /* supervisor with EFLAGS.AC: SMAP off */
+    KEY_ALIGN = 1 << 10,    /* CR0.AM and EFLAGS.AC at CPL 3: #AC */
+    KEY_TF = 1 << 11,       /* single step: one instruction a block */
+    KEY_SHADOW = 1 << 12,   /* after STI or MOV SS: one instruction, then clear the shadow */
+    KEY_DEBUG = 1 << 13,    /* a debugger or DR7 watches code: one instruction a block */
+    KEY_TS = 1 << 14,       /* CR0.TS */
+    KEY_EM = 1 << 15,       /* CR0.EM */
+    KEY_MP = 1 << 16,       /* CR0.MP */
+    KEY_OSFXSR = 1 << 17,   /* CR4.OSFXSR */
+    KEY_OSXSAVE = 1 << 18,  /* CR4.OSXSAVE with XCR0.AVX */
+    KEY_FSGSBASE = 1 << 19, /* CR4.FSGSBASE */
+    KEY_LONG = 1 << 20,     /* EFER.LMA: 64-bit or compatibility mode */
+    KEY_MXCSR = 1 << 21,    /* some MXCSR exception is unmasked */
+    KEY_RF = 1 << 22,       /* RF set: no code breakpoint on this instruction; it clears RF */
     KEY_UMIP = 1 << 23,
 };
 
@@ -113,9 +113,9 @@ void tr_raise(X86Tr *t, unsigned vector);
 void tr_raise_error(X86Tr *t, unsigned vector, uint32_t error_code);
 
 /* Ends of blocks: flags are synced first. */
-void tr_exit_next(X86Tr *t);           /* go on behind this instruction, same context */
-void tr_exit_stop(X86Tr *t);           /* the same, but context or interrupts may have changed */
-void tr_exit_state(X86Tr *t);          /* to where a helper put base.pc */
+void tr_exit_next(X86Tr *t);  /* go on behind this instruction, same context */
+void tr_exit_stop(X86Tr *t);  /* the same, but context or interrupts may have changed */
+void tr_exit_state(X86Tr *t); /* to where a helper put base.pc */
 void tr_jump(X86Tr *t, const X86Insn *insn, unsigned slot, uint64_t displacement); /* relative */
 void tr_jump_if(X86Tr *t, const X86Insn *insn, IrVal condition, uint64_t displacement);
 void tr_jump_to(X86Tr *t, const X86Insn *insn, IrVal offset); /* CS offset in a value */

@@ -79,8 +79,24 @@ enum {
 
 /* Exception vectors */
 enum {
-    EXC_DE, EXC_DB, EXC_NMI, EXC_BP, EXC_OF, EXC_BR, EXC_UD, EXC_NM, EXC_DF, EXC_TS = 10, EXC_NP,
-    EXC_SS, EXC_GP, EXC_PF, EXC_MF = 16, EXC_AC, EXC_MC, EXC_XM,
+    EXC_DE,
+    EXC_DB,
+    EXC_NMI,
+    EXC_BP,
+    EXC_OF,
+    EXC_BR,
+    EXC_UD,
+    EXC_NM,
+    EXC_DF,
+    EXC_TS = 10,
+    EXC_NP,
+    EXC_SS,
+    EXC_GP,
+    EXC_PF,
+    EXC_MF = 16,
+    EXC_AC,
+    EXC_MC,
+    EXC_XM,
 };
 
 /* mmu indexes */
@@ -123,10 +139,10 @@ enum { X86_XMM_SCRATCH = 16, X86_VECTORS = 20 }; /* 16..19: memory operands, tem
 typedef struct X86Exception {
     uint8_t vector;
     bool has_error;
-    bool soft;          /* INT n, INT3, INTO: DPL of the gate is checked */
-    bool external;      /* interrupt or NMI: sets EXT in error codes, can't make #DF */
+    bool soft;     /* INT n, INT3, INTO: DPL of the gate is checked */
+    bool external; /* interrupt or NMI: sets EXT in error codes, can't make #DF */
     uint32_t error_code;
-    uint64_t dr6;       /* of #DB: bits to set in DR6 */
+    uint64_t dr6; /* of #DB: bits to set in DR6 */
 } X86Exception;
 
 typedef struct X86Cpu {
@@ -225,19 +241,19 @@ void x86_reset(X86Cpu *cpu, bool init);
 /* --- flags.c ----------------------------------------------------------------------------------
  * Operations of a flag record.  Each has four sizes, +0 8 bits .. +3 64 bits. */
 enum {
-    FOP_FLAGS = 0, /* a = the arithmetic flags themselves */
-    FOP_ADD = 4,   /* a + b */
-    FOP_ADC = 8,   /* a + b + c, c 0 or 1 */
-    FOP_SUB = 12,  /* a - b; also CMP, NEG (0 - b) */
-    FOP_SBB = 16,  /* a - b - c */
+    FOP_FLAGS = 0,  /* a = the arithmetic flags themselves */
+    FOP_ADD = 4,    /* a + b */
+    FOP_ADC = 8,    /* a + b + c, c 0 or 1 */
+    FOP_SUB = 12,   /* a - b; also CMP, NEG (0 - b) */
+    FOP_SBB = 16,   /* a - b - c */
     FOP_LOGIC = 20, /* a = result; CF = OF = AF = 0 */
-    FOP_INC = 24,  /* a = result, b = CF before (0 or 1) */
+    FOP_INC = 24,   /* a = result, b = CF before (0 or 1) */
     FOP_DEC = 28,
-    FOP_SHL = 32,  /* a = operand, b = count, 1..63 after masking, c = result */
+    FOP_SHL = 32, /* a = operand, b = count, 1..63 after masking, c = result */
     FOP_SHR = 36,
     FOP_SAR = 40,
-    FOP_MUL = 44,  /* a = result's low half, b != 0: CF = OF = 1 */
-    FOP_BMI = 48,  /* a = result, b = CF; OF = 0: BLSI, BLSR, BLSMSK, ANDN, BZHI */
+    FOP_MUL = 44, /* a = result's low half, b != 0: CF = OF = 1 */
+    FOP_BMI = 48, /* a = result, b = CF; OF = 0: BLSI, BLSR, BLSMSK, ANDN, BZHI */
     FOPS = 52,
 };
 /* The arithmetic flags of a record. */
