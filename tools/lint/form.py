@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Checks of form: format, first lines, headers, scripts, where exit() stands."""
+import os
+import re
+
+from tree import Finding
+
+SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
+
+
+def format_(tree):
+    """clang-format would change nothing."""
+    found = []
+    for path in tree.c_files:
+        status, output = tree.run("clang-format", "--dry-run", "--Werror", path)
+        if status:
+            line = re.search(r":(\d+):\d+: error", output)
+            found.append(Finding(path, line[1] if line else 1, "", "clang-format differs"))
+    return found
+
+
+def spdx(tree):
+    """The licence stands on line 1, or on line 2 behind #!."""
+    found = []
+    kinds = r"(\.[chS]|\.def|\.py|\.sh|\.scd|meson\.build|meson_options\.txt|Makefile)$"
+    for path in sorted(set(tree.matching(kinds)) | set(tree.scripts) |
+                       set(tree.matching(r"^(tools|\.ci|completions)/[^.]*$"))):
+        lines = tree.text(path).splitlines()[:2]
+        first = lines[1:] if lines and lines[0].startswith("#!") else lines[:1]
+        if not first or SPDX not in first[0]:
+            found.append(Finding(path, 1, "", "no SPDX line on top"))
+    return found
+
+
+def head(tree):
+    """A C file says on top what it is; a header guards itself by #pragma once."""
+    found = []
+    for path in tree.c_files:
+        lines = tree.text(path).splitlines()
+        if len(lines) < 3 or not lines[1].startswith("/*") or not lines[2].startswith(" * "):
+            found.append(Finding(path, 2, "", "no comment under the SPDX line that says what this is"))
+        if path.endswith(".h") and "#pragma once" not in tree.text(path):
+            found.append(Finding(path, 1, "", "no #pragma once"))
+    return found
+
+
+def comments(tree):
+    """No // comments, no tabs, nothing beyond column 100."""
+    found = []
+    for path in tree.c_files:
+        no_strings = re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', '""', tree.text(path), flags=re.S)
+        if "//" in no_strings:
+            found.append(Finding(path, 1, "", "has // comments: they are for notes not yet committed"))
+        for number, line in enumerate(tree.text(path).splitlines(), 1):
+            if "\t" in line or len(line) > 100:
+                found.append(Finding(path, number, "", "tab, or longer than 100 columns"))
+    return found
+
+
+def exits(tree):
+    """exit() stands in main.c alone."""
+    found = []
+    for path in tree.matching(r"^src/.*\.[ch]$"):
+        if os.path.basename(path) == "main.c":
+            continue
+        for number, line in enumerate(tree.code(path).splitlines(), 1):
+            if re.search(r"(?<![\w.>])exit\s*\(", line):
+                found.append(Finding(path, number, "exit", "calls exit(): return an error instead"))
+    return found
+
+
+def shell(tree):
+    """shellcheck has nothing to say."""
+    found = []
+    for path in tree.scripts:
+        dialect = "bash" if re.match(r"#!.*bash|# bash completion", tree.text(path)) \
+            or path.startswith("completions/") else "sh"
+        status, output = tree.run("shellcheck", "-f", "gcc", "-s", dialect, path)
+        if status:
+            for line in output.splitlines():
+                where = re.match(r"[^:]*:(\d+):\d+: (.*)", line)
+                found.append(Finding(path, where[1] if where else 1, "", where[2] if where else line))
+    return found
+
+
+def registered(tree):
+    """Every unit test and every fuzz target is built: a meson.build at or above it names it."""
+    found = []
+    for path in tree.matching(r"^(src/.*_test|tests/fuzz/[^/]*)\.c$"):
+        folder, name = os.path.split(path)
+        stem = name[:-2]
+        while folder:
+            build = os.path.join(folder, "meson.build")
+            if build in tree.files and re.search(r"'([^']*/)?" + re.escape(stem) + r"(\.c)?'",
+                                                 tree.text(build)):
+                break
+            folder = os.path.dirname(folder)
+        else:
+            found.append(Finding(path, 1, "", "no meson.build names this test, so it never runs"))
+    return found

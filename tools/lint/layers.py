@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Check of layers: who may include whom (docs/architecture.md)."""
+import os
+import re
+
+from tree import Finding
+
+# A file includes its own folder or one of a lower level.
+LEVELS = {
+    "common": 0,
+    "memory": 1, "config": 1, "block": 1, "net": 1, "display": 1, "wire": 1,
+    "engine": 2, "client": 2, "disk": 2,
+    "machine": 3,
+    "vm": 4, "manager": 4,
+    "cli": 5, "dashboard": 5,
+}
+# Inside a folder, by its first folder: the same rule again.
+INNER = {
+    "machine": {"core": 0, "pci": 1, "virtio": 1, "device": 2, "boot": 2, "": 3, "board": 3},
+    "engine/dbt": {"ir": 0, "host": 2, "guest": 2, "run": 1, "": 3},
+}
+# Folders that see only what stands here, besides themselves.
+ONLY = {
+    "cli": {"common", "client"},
+    "dashboard": {"common", "client"},
+    "disk": {"common", "block"},
+}
+# (who, may never include): a prefix of paths under src/ each.
+NEVER = [
+    ("manager/", "machine/"),
+    ("manager/", "engine/"),
+    ("engine/kvm/", "engine/dbt/"),
+    ("engine/dbt/", "engine/kvm/"),
+    ("engine/dbt/guest/", "engine/dbt/host/"),
+    ("engine/dbt/host/", "engine/dbt/guest/"),
+]
+# The translator's core knows no guest, by include or by name.
+CORE = re.compile(r"^engine/dbt/(ir|run|host)/")
+GUEST_HEADER = re.compile(r"^engine/(x86|arm64|riscv|dbt/guest)/")
+GUEST_NAME = re.compile(r"\b\w*(?:x86|amd64|arm64|aarch64|riscv)\w*", re.I)
+# In machine/ only the board sees the engine.
+MACHINE_NOT_BOARD = re.compile(r"^machine/(?!board/)")
+
+
+def part(path):
+    return path.split("/")[0]
+
+
+def inner_problem(path, target):
+    """The same rule inside a folder that has levels of its own; tests may look anywhere."""
+    for outer, levels in INNER.items():
+        if not (path.startswith(outer + "/") and target.startswith(outer + "/")):
+            continue
+        mine = os.path.dirname(path[len(outer) + 1:]).split("/")[0]
+        other = os.path.dirname(target[len(outer) + 1:]).split("/")[0]
+        if mine == other or mine not in levels or other not in levels:
+            return None
+        # The folder's own public headers may be seen by all in it.
+        if other and levels[other] > levels[mine]:
+            return f"{outer}/{mine or '.'} stands below {outer}/{other}"
+    return None
+
+
+def include_problem(path, target):
+    """Why @path must not include @target (both under src/), or None."""
+    mine, other = part(path), part(target)
+    if other not in LEVELS:
+        return f"src/{other}/ has no level"
+    if mine != other and LEVELS[other] >= LEVELS[mine]:
+        return f"{mine}/ (level {LEVELS[mine]}) stands below {other}/ (level {LEVELS[other]})"
+    if mine != other and mine in ONLY and other not in ONLY[mine]:
+        return f"{mine}/ sees only {', '.join(sorted(ONLY[mine]))}"
+    for who, whom in NEVER:
+        if path.startswith(who) and target.startswith(whom):
+            return f"{who} must not see {whom}"
+    if MACHINE_NOT_BOARD.match(path) and other == "engine":
+        return "in machine/ only board/ sees engine/"
+    if CORE.match(path) and GUEST_HEADER.match(target):
+        return "the translator's core includes no guest header"
+    return inner_problem(path, target)
+
+
+def layers(tree):
+    """A file includes its own folder or a folder of a lower level; the translator's core knows no
+    guest."""
+    found = []
+    for path in tree.matching(r"^src/.*\.[ch]$|^src/.*\.def$"):
+        inside = path[len("src/"):]
+        if part(inside) not in LEVELS:
+            found.append(Finding(path, 1, "", f"src/{part(inside)}/ has no level in tools/lint/layers.py"))
+            continue
+        is_test = path.endswith("_test.c")
+        for number, line in enumerate(tree.text(path).splitlines(), 1):
+            include = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
+            if not include:
+                continue
+            target = include[1]
+            if "src/" + target not in tree.files:
+                found.append(Finding(path, number, target, f'"{target}" is not a path under src/'))
+            else:
+                problem = include_problem(inside, target)
+                if problem and not (is_test and part(inside) == part(target)):
+                    found.append(Finding(path, number, target, f'includes "{target}": {problem}'))
+        if CORE.match(inside) and not is_test and not inside.startswith("engine/dbt/host/x86_64/"):
+            for number, line in enumerate(tree.code(path).splitlines(), 1):
+                name = GUEST_NAME.search(line)
+                if name and not line.lstrip().startswith("#include"):
+                    found.append(Finding(path, number, name[0],
+                                         f"names a guest ({name[0]}) in the translator's core"))
+    return found
