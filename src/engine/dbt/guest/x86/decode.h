@@ -24,6 +24,8 @@ typedef enum X86Prefix { PREFIX_NONE, PREFIX_66, PREFIX_F3, PREFIX_F2 } X86Prefi
 typedef enum X86Address {
     ADDR_NONE,
     ADDR_E,   /* ModRM r/m: general register or memory */
+    ADDR_EV,  /* the same; a register has the operand size, memory the size of the row */
+    ADDR_ED,  /* the same; a register has 4 bytes (8 with REX.W), memory the size of the row */
     ADDR_G,   /* ModRM reg: general register */
     ADDR_M,   /* ModRM r/m: memory only */
     ADDR_R,   /* ModRM r/m: general register only */
@@ -50,6 +52,8 @@ typedef enum X86Address {
     ADDR_REG, /* a fixed general register */
     ADDR_SEG, /* a fixed segment register */
     ADDR_ONE, /* the constant 1 */
+    ADDR_ST,  /* x87 stack register by ModRM rm */
+    ADDR_ST0, /* x87 stack top */
 } X86Address;
 
 /* An operand as decoded. */
@@ -65,6 +69,7 @@ typedef enum X86OperandKind {
     OPERAND_SEG,
     OPERAND_CR,
     OPERAND_DR,
+    OPERAND_ST, /* x87 ST(.reg) */
 } X86OperandKind;
 
 typedef struct X86Operand {
@@ -124,9 +129,11 @@ enum {
 };
 
 struct X86Opcode {
-    const char *name;    /* as the manual writes it, lower case */
-    uint16_t operand[4]; /* X86Address | size code << 8 | register << 12; see tables.h */
+    const char *name;    /* as the manual writes it, lower case; NULL: no row, or a group */
+    uint16_t operand[4]; /* X86Address | X86Size << 8 | register << 12; see tables.h */
     X86Rule rule;
+    const X86Opcode *group; /* the row is one of these, chosen by .select (tables.h) */
+    uint8_t select;
     uint16_t flags;
     uint16_t argument; /* for the rule: what tells this row from others with the same rule */
     uint8_t feature;   /* X86Feature that must be in the CPU model, 0: none */

@@ -125,13 +125,26 @@ IrVal tr_next_rip(X86Tr *t);
 IrVal tr_next_pc(X86Tr *t);
 IrVal tr_this_pc(X86Tr *t);
 
-/* Helpers: enum HELPER_x, and the table in helpers.c, from helpers.def. */
+/* What a software interrupt came from (helper "interrupt"). */
+typedef enum X86InterruptKind {
+    INTERRUPT_INT_N,
+    INTERRUPT_INT3,
+    INTERRUPT_INTO,
+    INTERRUPT_INT1
+} X86InterruptKind;
+
+/* Helpers: enum X86_CALL_x, and the table in helpers.c, from helpers.def. */
 enum {
 #define X86_HELPER(name, flags) X86_CALL_##name,
 #include "engine/dbt/guest/x86/helpers.def"
 #undef X86_HELPER
     X86_HELPERS
 };
+
+#define X86_HELPER(name, flags)                                                                    \
+    uint64_t x86_helper_##name(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c);
+#include "engine/dbt/guest/x86/helpers.def"
+#undef X86_HELPER
 
 /* Vector operations: enum X86_VECTOR_x from vectors.def. */
 enum {
@@ -140,3 +153,9 @@ enum {
 #undef X86_VECTOR
     X86_VECTOR_OPS
 };
+
+#define X86_VECTOR(name, may_fault)                                                                \
+    void x86_vector_##name(DbtCpu *cpu, void *to, const void *from1, const void *from2,            \
+                           unsigned immediate);
+#include "engine/dbt/guest/x86/vectors.def"
+#undef X86_VECTOR
