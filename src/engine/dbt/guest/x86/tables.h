@@ -22,8 +22,8 @@
  */
 #pragma once
 
+#include "engine/dbt/guest/x86/cpuid.h"
 #include "engine/dbt/guest/x86/decode.h"
-#include "engine/dbt/guest/x86/feature.h"
 
 /* Size of an operand. */
 typedef enum X86Size {

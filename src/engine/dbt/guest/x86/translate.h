@@ -125,14 +125,6 @@ IrVal tr_next_rip(X86Tr *t);
 IrVal tr_next_pc(X86Tr *t);
 IrVal tr_this_pc(X86Tr *t);
 
-/* What a software interrupt came from (helper "interrupt"). */
-typedef enum X86InterruptKind {
-    INTERRUPT_INT_N,
-    INTERRUPT_INT3,
-    INTERRUPT_INTO,
-    INTERRUPT_INT1
-} X86InterruptKind;
-
 /* Helpers: enum X86_CALL_x, and the table in helpers.c, from helpers.def. */
 enum {
 #define X86_HELPER(name, flags) X86_CALL_##name,
