@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a virtual machine consists of, see config.h.
+ */
+#include "config/config.h"
+
+#include "common/error.h"
+
+VmConfig *vm_config_new(void)
+{
+    VmConfig *config = g_new0(VmConfig, 1);
+
+    config->machine = g_strdup("micro");
+    config->engine = g_strdup("auto");
+    config->cpus = 1;
+    config->memory = UINT64_C(512) << 20;
+    config->disks = g_ptr_array_new_with_free_func((GDestroyNotify)disk_config_free);
+    config->serial.kind = SERIAL_STDIO;
+    config->console.kind = SERIAL_NONE;
+    config->gdb.wait = true;
+    return config;
+}
+
+void vm_config_free(VmConfig *config)
+{
+    if (!config) {
+        return;
+    }
+    g_free(config->name);
+    g_free(config->machine);
+    g_free(config->engine);
+    g_free(config->cpu_model);
+    g_free(config->kernel);
+    g_free(config->initrd);
+    g_free(config->append);
+    g_ptr_array_unref(config->disks);
+    g_free(config->serial.path);
+    g_free(config->console.path);
+    g_free(config->gdb.path);
+    g_free(config);
+}
+
+void disk_config_free(DiskConfig *disk)
+{
+    if (disk) {
+        g_free(disk->file);
+        g_free(disk->format);
+        g_free(disk);
+    }
+}
+
+bool vm_config_check(const VmConfig *config, GError **error)
+{
+    if (!config->kernel) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "no kernel: name a bzImage or an ELF kernel with --kernel FILE");
+        return false;
+    }
+    if (config->serial.kind == SERIAL_STDIO && config->console.kind == SERIAL_STDIO) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "--console stdio: the terminal is taken by --serial; add --serial none");
+        return false;
+    }
+    return true;
+}

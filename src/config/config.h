@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a virtual machine consists of, as one struct tree, whoever wrote it down.
+ *
+ * Machines, CPU models, engines and disk formats are names: this folder doesn't know which exist.
+ * Whoever builds the machine checks them (docs/architecture.md).
+ *
+ * Threads: a VmConfig belongs to one thread at a time; once built it is only read.
+ * Read first: config/options.h, which fills it from a command line.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct DiskConfig {
+    char *file;
+    char *format; /* NULL: not said, which is raw */
+    bool read_only;
+} DiskConfig;
+
+typedef enum SerialKind {
+    SERIAL_STDIO,
+    SERIAL_UNIX,
+    SERIAL_FILE,
+    SERIAL_NONE, /* output is dropped */
+} SerialKind;
+
+typedef struct SerialConfig {
+    SerialKind kind;
+    char *path; /* of SERIAL_UNIX and SERIAL_FILE */
+} SerialConfig;
+
+typedef enum GdbKind {
+    GDB_OFF,
+    GDB_UNIX,
+    GDB_TCP, /* on the loopback address only */
+} GdbKind;
+
+typedef struct GdbConfig {
+    GdbKind kind;
+    char *path;    /* of GDB_UNIX */
+    uint16_t port; /* of GDB_TCP */
+    bool wait;     /* the vCPUs stand until gdb says go */
+} GdbConfig;
+
+typedef struct VmConfig {
+    char *name;      /* NULL: not said */
+    char *machine;   /* never NULL */
+    char *engine;    /* never NULL; "auto": whichever is best here */
+    char *cpu_model; /* NULL: the engine's default */
+    unsigned cpus;
+    uint64_t memory; /* bytes of RAM */
+    char *kernel;    /* files; NULL: none */
+    char *initrd;
+    char *append;         /* the kernel's command line; NULL: none said */
+    GPtrArray *disks;     /* of DiskConfig, in the order given; owns them */
+    SerialConfig serial;  /* the UART */
+    SerialConfig console; /* the virtio-console; SERIAL_NONE: there is no such device */
+    GdbConfig gdb;
+    bool no_reboot;
+    uint32_t log_mask; /* see common/log.h */
+} VmConfig;
+
+/* Everything at its default. */
+VmConfig *vm_config_new(void);
+/* @config may be NULL. */
+void vm_config_free(VmConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmConfig, vm_config_free)
+
+/* Check what one setting alone can't show, such as a kernel being there at all.  Fails with
+ * INSULA_ERROR_USAGE.  Opens no file. */
+bool vm_config_check(const VmConfig *config, GError **error);
+
+void disk_config_free(DiskConfig *disk);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DiskConfig, disk_config_free)

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tests of config/: command lines that are taken, and those that are refused with the words that a
+ * person needs.
+ */
+#include <string.h>
+
+#include "common/error.h"
+#include "common/log.h"
+#include "config/config.h"
+#include "config/limits.h"
+#include "config/options.h"
+#include "config/size.h"
+#include "config/words.h"
+
+static VmConfig *parse(const char *line, GError **error)
+{
+    g_autoptr(VmConfig) config = vm_config_new();
+    g_auto(GStrv) words = g_strsplit(line, " ", -1);
+    OptionAction action;
+
+    if (!options_parse((const char *const *)(*line ? words : words + g_strv_length(words)), config,
+                       &action, error) ||
+        !vm_config_check(config, error)) {
+        return NULL;
+    }
+    g_assert_cmpint(action, ==, ACTION_RUN);
+    return g_steal_pointer(&config);
+}
+
+static const struct {
+    const char *line, *message; /* a part of it */
+} refused[] = {
+    { "", "no kernel: name a bzImage or an ELF kernel with --kernel FILE" },
+    { "--kernal x", "unknown option '--kernal'; did you mean '--kernel'?" },
+    { "--frobnicate", "unknown option '--frobnicate'; --help lists them all" },
+    { "-kernel x", "unknown word '-kernel'; did you mean '--kernel'?" },
+    { "vmlinux", "unknown word 'vmlinux': only options may stand here" },
+    { "--", "unknown word '--'" },
+    { "--kernel", "option '--kernel' needs a value: FILE" },
+    { "--kernel=", "--kernel needs a value that isn't empty" },
+    { "--kernel a --kernel b", "option '--kernel' is given twice" },
+    { "--no-reboot=1", "option '--no-reboot' takes no value; drop '=1'" },
+    { "--memory 0", "--memory '0' must be from 1M to 512G" },
+    { "--memory 1P", "--memory '1P' must be from 1M to 512G" },
+    { "--memory 512", "--memory '512' must be from 1M to 512G; write a unit, such as 512M" },
+    { "--memory 99999P", "--memory '99999P' is beyond 64 bits" },
+    { "--memory 1048577", "must be a multiple of 4K" },
+    { "--memory lots", "--memory 'lots' is not a size" },
+    { "--memory -1", "--memory '-1' is not a size" },
+    { "--memory 1MB", "--memory '1MB' has an unknown unit 'MB'" },
+    { "--memory 1Mi", "has an unknown unit 'Mi'" },
+    { "--memory 18446744073709551616", "is not a size" },
+    { "--cpus 0", "--cpus '0' must be a number from 1 to 64" },
+    { "--cpus 65", "--cpus '65' must be a number from 1 to 64" },
+    { "--cpus 2x", "--cpus '2x' must be a number" },
+    { "--cpus +2", "--cpus '+2' must be a number" },
+    { "--disk ,format=raw", "--disk ',format=raw' names no file" },
+    { "--disk a,fromat=raw", "--disk: unknown setting 'fromat'; did you mean 'format'?" },
+    { "--disk a,readonly", "--disk: setting 'readonly' needs a value: write readonly=on|off" },
+    { "--disk a,readonly=yes", "--disk: readonly 'yes' must be on or off" },
+    { "--disk a,format=", "--disk: format needs a value that isn't empty" },
+    { "--disk a,readonly=on,readonly=on", "setting 'readonly' is given twice" },
+    { "--disk a,b", "unknown setting 'b'" },
+    { "--disk a,", "unknown setting ''" },
+    { "--serial stdoi", "--serial 'stdoi' must be stdio, none, unix:PATH or file:PATH" },
+    { "--serial unix:", "--serial 'unix:' names no path" },
+    { "--serial file:", "must be stdio, none" },
+    { "--kernel k --console stdio", "the terminal is taken by --serial" },
+    { "--name a/b", "--name 'a/b' must be 1 to 128 letters" },
+    { "--name ..", "--name '..' must be" },
+    { "--log exec,irk", "--log: unknown log category 'irk'" },
+    { "--gdb 1234", "--gdb '1234' must be unix:PATH or tcp:PORT" },
+    { "--gdb tcp:0", "--gdb: port '0' must be a number from 1 to 65535" },
+    { "--gdb tcp:65536", "must be a number from 1 to 65535" },
+    { "--gdb tcp:1,wait=maybe", "--gdb: wait 'maybe' must be on or off" },
+};
+
+static void test_refused(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(VmConfig) config = parse(refused[i].line, &error);
+
+        g_test_message("%s: %s", refused[i].line, error ? error->message : "taken");
+        g_assert_null(config);
+        g_assert_error(error, INSULA_ERROR, INSULA_ERROR_USAGE);
+        g_assert_nonnull(strstr(error->message, refused[i].message));
+        g_assert_null(strchr(error->message, '\n'));
+    }
+}
+
+static void test_too_long(void)
+{
+    g_autofree char *name = g_strnfill(CONFIG_NAME_MAX + 1, 'n');
+    g_autofree char *append = g_strnfill(CONFIG_APPEND_MAX + 1, 'a');
+    const struct {
+        const char *option, *value;
+    } too_long[] = { { "--name ", name }, { "--append ", append }, { "--gdb unix:/", name } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(too_long); i++) {
+        g_autofree char *line = g_strconcat(too_long[i].option, too_long[i].value, NULL);
+        g_autoptr(GError) error = NULL;
+        g_assert_null(parse(line, &error));
+        g_assert_error(error, INSULA_ERROR, INSULA_ERROR_USAGE);
+    }
+}
+
+static void test_defaults(void)
+{
+    g_autoptr(VmConfig) config = parse("--kernel k", NULL);
+
+    g_assert_cmpstr(config->machine, ==, "micro");
+    g_assert_cmpstr(config->engine, ==, "auto");
+    g_assert_null(config->cpu_model);
+    g_assert_null(config->name);
+    g_assert_cmpuint(config->cpus, ==, 1);
+    g_assert_cmpuint(config->memory, ==, 512 << 20);
+    g_assert_cmpstr(config->kernel, ==, "k");
+    g_assert_null(config->initrd);
+    g_assert_null(config->append);
+    g_assert_cmpuint(config->disks->len, ==, 0);
+    g_assert_cmpint(config->serial.kind, ==, SERIAL_STDIO);
+    g_assert_cmpint(config->console.kind, ==, SERIAL_NONE);
+    g_assert_cmpint(config->gdb.kind, ==, GDB_OFF);
+    g_assert_false(config->no_reboot);
+    g_assert_cmpuint(config->log_mask, ==, 0);
+}
+
+static void test_everything(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VmConfig) config = parse(
+        "--kernel k --initrd=i --append= --machine m --engine e --cpu c --cpus 64 --memory 1GiB "
+        "--disk a,,b,readonly=on --disk c,format=raw,readonly=off --serial unix:/s --console "
+        "file:f --name A.b_1 --no-reboot --log exec --log irq,io --gdb tcp:1234,wait=off",
+        &error);
+
+    g_assert_no_error(error);
+    g_assert_cmpstr(config->initrd, ==, "i");
+    g_assert_cmpstr(config->append, ==, "");
+    g_assert_cmpstr(config->machine, ==, "m");
+    g_assert_cmpstr(config->engine, ==, "e");
+    g_assert_cmpstr(config->cpu_model, ==, "c");
+    g_assert_cmpuint(config->cpus, ==, 64);
+    g_assert_cmpuint(config->memory, ==, 1 << 30);
+    g_assert_cmpuint(config->disks->len, ==, 2);
+    const DiskConfig *first = g_ptr_array_index(config->disks, 0);
+    g_assert_cmpstr(first->file, ==, "a,b");
+    g_assert_null(first->format);
+    g_assert_true(first->read_only);
+    const DiskConfig *second = g_ptr_array_index(config->disks, 1);
+    g_assert_cmpstr(second->format, ==, "raw");
+    g_assert_false(second->read_only);
+    g_assert_cmpint(config->serial.kind, ==, SERIAL_UNIX);
+    g_assert_cmpstr(config->serial.path, ==, "/s");
+    g_assert_cmpint(config->console.kind, ==, SERIAL_FILE);
+    g_assert_cmpstr(config->name, ==, "A.b_1");
+    g_assert_true(config->no_reboot);
+    g_assert_cmpuint(config->log_mask, ==, 1U << LOG_EXEC | 1U << LOG_IRQ | 1U << LOG_IO);
+    g_assert_cmpint(config->gdb.kind, ==, GDB_TCP);
+    g_assert_cmpuint(config->gdb.port, ==, 1234);
+    g_assert_false(config->gdb.wait);
+}
+
+static const struct {
+    const char *text;
+    uint64_t size;
+    const char *format;
+} sizes[] = {
+    { "0", 0, "0" },
+    { "1", 1, "1" },
+    { "1023K", 1023 << 10, "1023K" },
+    { "1024k", 1 << 20, "1M" },
+    { "512M", 512 << 20, "512M" },
+    { "2G", UINT64_C(2) << 30, "2G" },
+    { "1gib", 1 << 30, "1G" },
+    { "3T", UINT64_C(3) << 40, "3T" },
+    { "1P", UINT64_C(1) << 50, "1P" },
+    { "4096P", UINT64_C(1) << 62, "4096P" },
+    { "1048577", 1048577, "1048577" },
+};
+
+static void test_sizes(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        uint64_t size = 0;
+        g_assert_true(size_parse(sizes[i].text, "size", &size, NULL));
+        g_autofree char *format = size_format(size);
+        g_assert_cmpuint(size, ==, sizes[i].size);
+        g_assert_cmpstr(format, ==, sizes[i].format);
+    }
+}
+
+static const struct {
+    const char *word;
+    OptionAction action;
+} actions[] = {
+    { "--help", ACTION_HELP },
+    { "-h", ACTION_HELP },
+    { "--version", ACTION_VERSION },
+    { "--describe", ACTION_DESCRIBE },
+    { "--help-options", ACTION_HELP_OPTIONS },
+};
+
+static void test_actions(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(actions); i++) {
+        g_autoptr(VmConfig) config = vm_config_new();
+        const char *words[] = { "--cpus", "2", actions[i].word, "--not-looked-at", NULL };
+        OptionAction action;
+
+        g_assert_true(options_parse(words, config, &action, NULL));
+        g_assert_cmpint(action, ==, actions[i].action);
+    }
+}
+
+/* Each row is whole, fits a line of help, and can be cut out of the dump again. */
+static void test_table(void)
+{
+    g_autofree char *help = options_help("insula-vm");
+    g_autofree char *dump = options_dump();
+    g_auto(GStrv) help_lines = g_strsplit(help, "\n", -1);
+    g_auto(GStrv) dump_lines = g_strsplit(dump, "\n", -1);
+    unsigned line = 0;
+
+    for (unsigned i = 0; help_lines[i]; i++) {
+        g_test_message("%s", help_lines[i]);
+        g_assert_cmpint(g_utf8_strlen(help_lines[i], -1), <=, 80);
+    }
+    for (const Option *option = options_table(); option->name; option++) {
+        g_assert_true((option->parse != NULL) == (option->action == ACTION_RUN));
+        if (!option->hidden) {
+            g_auto(GStrv) fields = g_strsplit(dump_lines[line++], "\t", -1);
+            g_assert_cmpuint(g_strv_length(fields), ==, 7);
+            g_assert_cmpstr(fields[0], ==, option->name);
+        }
+    }
+    g_assert_cmpstr(dump_lines[line], ==, "");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/config/refused", test_refused);
+    g_test_add_func("/config/too-long", test_too_long);
+    g_test_add_func("/config/defaults", test_defaults);
+    g_test_add_func("/config/everything", test_everything);
+    g_test_add_func("/config/sizes", test_sizes);
+    g_test_add_func("/config/actions", test_actions);
+    g_test_add_func("/config/table", test_table);
+    return g_test_run();
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Limits on what a person may ask of a virtual machine, each with its reason.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* Real mode alone needs the first megabyte. */
+#define CONFIG_MEMORY_MIN (UINT64_C(1) << 20)
+/* Guest physical addresses have 40 bits on the smallest hosts with KVM. */
+#define CONFIG_MEMORY_MAX (UINT64_C(1) << 39)
+/* The unit of RAM regions, see memory/memory.h. */
+#define CONFIG_MEMORY_UNIT UINT64_C(4096)
+
+enum {
+    CONFIG_CPUS_MAX = 64,     /* as ENGINE_MAX_CPUS */
+    CONFIG_DISKS_MAX = 8,     /* slots of virtio-mmio that a board keeps for disks */
+    CONFIG_NAME_MAX = 128,    /* fits a file name with a suffix */
+    CONFIG_APPEND_MAX = 2047, /* the kernel's own COMMAND_LINE_SIZE, less the final 0 */
+    CONFIG_SOCKET_MAX = 107,  /* sun_path, less the final 0 */
+};

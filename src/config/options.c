@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The options of insula-vm, see options.h.
+ *
+ * A new option is a row of the table and a function that parses its value.
+ */
+#include "config/options.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "common/error.h"
+#include "common/log.h"
+#include "common/suggest.h"
+#include "config/limits.h"
+#include "config/size.h"
+#include "config/words.h"
+
+enum { OPTIONS_MAX = 64, HELP_COLUMN = 30 };
+
+/* Set *@error to a usage error; false, for the caller to return. */
+G_GNUC_PRINTF(2, 3)
+static bool usage(GError **error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_autofree char *message = g_strdup_vprintf(format, args);
+    va_end(args);
+    set_error_code(error, INSULA_ERROR_USAGE, "%s", message);
+    return false;
+}
+
+/* A value that may not be empty replaces *@field. */
+static bool set_text(char **field, const char *option, const char *value, GError **error)
+{
+    if (!*value) {
+        return usage(error, "%s needs a value that isn't empty", option);
+    }
+    g_free(*field);
+    *field = g_strdup(value);
+    return true;
+}
+
+static bool parse_machine(VmConfig *config, const char *value, GError **error)
+{
+    return set_text(&config->machine, "--machine", value, error);
+}
+
+static bool parse_engine(VmConfig *config, const char *value, GError **error)
+{
+    return set_text(&config->engine, "--engine", value, error);
+}
+
+static bool parse_cpu(VmConfig *config, const char *value, GError **error)
+{
+    return set_text(&config->cpu_model, "--cpu", value, error);
+}
+
+static bool parse_kernel(VmConfig *config, const char *value, GError **error)
+{
+    return set_text(&config->kernel, "--kernel", value, error);
+}
+
+static bool parse_initrd(VmConfig *config, const char *value, GError **error)
+{
+    return set_text(&config->initrd, "--initrd", value, error);
+}
+
+static bool parse_append(VmConfig *config, const char *value, GError **error)
+{
+    if (strlen(value) > CONFIG_APPEND_MAX) {
+        return usage(error, "--append: %zu bytes are more than a kernel takes; keep it below %d",
+                     strlen(value), CONFIG_APPEND_MAX + 1);
+    }
+    g_free(config->append);
+    config->append = g_strdup(value);
+    return true;
+}
+
+static bool parse_cpus(VmConfig *config, const char *value, GError **error)
+{
+    uint64_t cpus = 0;
+
+    if (!number_parse(value, "--cpus", 1, CONFIG_CPUS_MAX, &cpus, error)) {
+        return false;
+    }
+    config->cpus = (unsigned)cpus;
+    return true;
+}
+
+static bool parse_memory(VmConfig *config, const char *value, GError **error)
+{
+    uint64_t size = 0;
+
+    if (!size_parse(value, "--memory", &size, error)) {
+        return false;
+    }
+    if (size < CONFIG_MEMORY_MIN || size > CONFIG_MEMORY_MAX) {
+        g_autofree char *min = size_format(CONFIG_MEMORY_MIN);
+        g_autofree char *max = size_format(CONFIG_MEMORY_MAX);
+        return usage(error, "--memory '%s' must be from %s to %s; write a unit, such as 512M",
+                     value, min, max);
+    }
+    if (size % CONFIG_MEMORY_UNIT) {
+        return usage(error, "--memory '%s' must be a multiple of 4K", value);
+    }
+    config->memory = size;
+    return true;
+}
+
+static bool disk_format(void *target, const char *value, GError **error)
+{
+    DiskConfig *disk = target;
+
+    return set_text(&disk->format, "--disk: format", value, error);
+}
+
+static bool disk_readonly(void *target, const char *value, GError **error)
+{
+    DiskConfig *disk = target;
+
+    return words_switch(value, "--disk: readonly", &disk->read_only, error);
+}
+
+static const WordSetting disk_settings[] = {
+    { "format", "raw", disk_format },
+    { "readonly", "on|off", disk_readonly },
+    { 0 },
+};
+
+static bool parse_disk(VmConfig *config, const char *value, GError **error)
+{
+    g_autoptr(DiskConfig) disk = g_new0(DiskConfig, 1);
+
+    if (config->disks->len >= CONFIG_DISKS_MAX) {
+        return usage(error, "--disk '%s' is one too many: %d is the most", value, CONFIG_DISKS_MAX);
+    }
+    if (!words_parse(value, "--disk", disk_settings, disk, &disk->file, error)) {
+        return false;
+    }
+    if (!*disk->file) {
+        return usage(error, "--disk '%s' names no file: write FILE[,format=raw][,readonly=on]",
+                     value);
+    }
+    g_ptr_array_add(config->disks, g_steal_pointer(&disk));
+    return true;
+}
+
+/* What stands behind @prefix in @value, or NULL. */
+static const char *after(const char *value, const char *prefix)
+{
+    return g_str_has_prefix(value, prefix) ? value + strlen(prefix) : NULL;
+}
+
+static bool check_socket(const char *path, const char *option, GError **error)
+{
+    if (!*path) {
+        return usage(error, "%s 'unix:' names no path: write unix:PATH", option);
+    }
+    if (strlen(path) > CONFIG_SOCKET_MAX) {
+        return usage(error, "%s: socket path '%s' is longer than 107 bytes; use a shorter one",
+                     option, path);
+    }
+    return true;
+}
+
+static bool parse_stream(SerialConfig *serial, const char *option, const char *value,
+                         GError **error)
+{
+    const char *socket = after(value, "unix:"), *file = after(value, "file:");
+
+    if (!strcmp(value, "stdio")) {
+        serial->kind = SERIAL_STDIO;
+    } else if (!strcmp(value, "none")) {
+        serial->kind = SERIAL_NONE;
+    } else if (socket) {
+        serial->kind = SERIAL_UNIX;
+        return check_socket(socket, option, error) &&
+               set_text(&serial->path, option, socket, error);
+    } else if (file && *file) {
+        serial->kind = SERIAL_FILE;
+        return set_text(&serial->path, option, file, error);
+    } else {
+        return usage(error, "%s '%s' must be stdio, none, unix:PATH or file:PATH", option, value);
+    }
+    return true;
+}
+
+static bool parse_serial(VmConfig *config, const char *value, GError **error)
+{
+    return parse_stream(&config->serial, "--serial", value, error);
+}
+
+static bool parse_console(VmConfig *config, const char *value, GError **error)
+{
+    return parse_stream(&config->console, "--console", value, error);
+}
+
+static bool parse_name(VmConfig *config, const char *value, GError **error)
+{
+    size_t len = strspn(value, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._+-");
+
+    if (!*value || value[len] || len > CONFIG_NAME_MAX || !strcmp(value, ".") ||
+        !strcmp(value, "..")) {
+        return usage(error, "--name '%s' must be 1 to 128 letters, digits and . _ + -, not . or ..",
+                     value);
+    }
+    return set_text(&config->name, "--name", value, error);
+}
+
+static bool parse_no_reboot(VmConfig *config, const char *value, GError **error)
+{
+    config->no_reboot = true;
+    return true;
+}
+
+static bool parse_log(VmConfig *config, const char *value, GError **error)
+{
+    uint32_t mask = 0;
+
+    if (!log_parse(value, &mask, error)) {
+        g_prefix_error(error, "--log: ");
+        return false;
+    }
+    config->log_mask |= mask;
+    return true;
+}
+
+static bool gdb_wait(void *target, const char *value, GError **error)
+{
+    GdbConfig *gdb = target;
+
+    return words_switch(value, "--gdb: wait", &gdb->wait, error);
+}
+
+static const WordSetting gdb_settings[] = { { "wait", "on|off", gdb_wait }, { 0 } };
+
+static bool parse_gdb(VmConfig *config, const char *value, GError **error)
+{
+    g_autofree char *where = NULL;
+    uint64_t port = 0;
+
+    if (!words_parse(value, "--gdb", gdb_settings, &config->gdb, &where, error)) {
+        return false;
+    }
+    const char *socket = after(where, "unix:"), *tcp = after(where, "tcp:");
+    if (socket) {
+        config->gdb.kind = GDB_UNIX;
+        return check_socket(socket, "--gdb", error) &&
+               set_text(&config->gdb.path, "--gdb", socket, error);
+    }
+    if (!tcp) {
+        return usage(error, "--gdb '%s' must be unix:PATH or tcp:PORT", where);
+    }
+    if (!number_parse(tcp, "--gdb: port", 1, UINT16_MAX, &port, error)) {
+        return false;
+    }
+    config->gdb.kind = GDB_TCP;
+    config->gdb.port = (uint16_t)port;
+    return true;
+}
+
+static const Option table[] = {
+    { .name = "machine",
+      .form = "NAME",
+      .standard = "micro",
+      .words = "micro",
+      .help = "the computer around the CPU",
+      .detail = "insula-vm --describe lists the machines there are.",
+      .parse = parse_machine },
+    { .name = "engine",
+      .form = "NAME",
+      .standard = "auto",
+      .words = "auto kvm translator interpreter",
+      .help = "what runs the guest's instructions",
+      .detail = "auto takes KVM where /dev/kvm is there and fast, else the translator, else the "
+                "interpreter. Which one was taken, and why, is said on standard error.",
+      .parse = parse_engine },
+    { .name = "cpu",
+      .form = "MODEL",
+      .help = "the CPU that the guest sees",
+      .detail = "insula-vm --describe lists the models; the first is the default.",
+      .parse = parse_cpu },
+    { .name = "cpus",
+      .form = "N",
+      .standard = "1",
+      .help = "how many vCPUs, 1 to 64",
+      .parse = parse_cpus },
+    { .name = "memory",
+      .form = "SIZE",
+      .standard = "512M",
+      .words = "128M 256M 512M 1G 2G 4G",
+      .help = "RAM: a number and K, M, G or T",
+      .detail = "Units are powers of 1024; 1GiB is the same as 1G.",
+      .parse = parse_memory },
+    { .name = "kernel",
+      .form = "FILE",
+      .words = "<file>",
+      .help = "the kernel to start: bzImage or ELF (PVH)",
+      .parse = parse_kernel },
+    { .name = "initrd",
+      .form = "FILE",
+      .words = "<file>",
+      .help = "the kernel's initial file system",
+      .parse = parse_initrd },
+    { .name = "append",
+      .form = "TEXT",
+      .help = "the kernel's command line",
+      .parse = parse_append },
+    { .name = "disk",
+      .form = "FILE[,format=raw][,readonly=on]",
+      .words = "<file>",
+      .help = "a disk, in the order of the guest's names",
+      .detail = "May be given up to 8 times. The format is never guessed: without format it is "
+                "raw. With readonly=on the guest can't write, and the file need not be writable. "
+                "A comma in the file's name is written twice.",
+      .repeats = true,
+      .parse = parse_disk },
+    { .name = "serial",
+      .form = "stdio|none|unix:PATH|file:PATH",
+      .standard = "stdio",
+      .words = "stdio none unix: file:",
+      .help = "where the serial port goes",
+      .detail = "stdio: standard input and output; see TERMINAL. unix: a socket that one client "
+                "at a time may connect to; what the guest wrote last before that is shown to it. "
+                "file: a file that is made anew; there is no input. When the reader is slow the "
+                "guest's port is busy; after 2 s without any progress the oldest output is "
+                "dropped, and how much is said on standard error.",
+      .parse = parse_serial },
+    { .name = "console",
+      .form = "stdio|none|unix:PATH|file:PATH",
+      .standard = "none",
+      .words = "stdio none unix: file:",
+      .help = "a virtio console, and where it goes",
+      .detail = "As --serial; none: the machine has no such device.",
+      .parse = parse_console },
+    { .name = "name",
+      .form = "NAME",
+      .help = "name of the machine, for people and process lists",
+      .parse = parse_name },
+    { .name = "no-reboot",
+      .help = "end when the guest resets the machine",
+      .parse = parse_no_reboot },
+    { .name = "log",
+      .form = "LIST",
+      .words = "all exec code ir int irq mmu io cpu boot virtio device guest kvm gdb",
+      .help = "what to write to standard error: exec,irq,... or all",
+      .repeats = true,
+      .parse = parse_log },
+    { .name = "gdb",
+      .form = "unix:PATH|tcp:PORT[,wait=off]",
+      .words = "unix: tcp:",
+      .help = "wait for gdb before the first instruction",
+      .detail = "The port is open on the loopback address only; prefer a socket, which other "
+                "users can't reach. With wait=off the machine runs, and gdb may connect at any "
+                "time.",
+      .parse = parse_gdb },
+    { .name = "describe",
+      .help = "print machines, devices, CPUs and engines as JSON",
+      .action = ACTION_DESCRIBE },
+    { .name = "version", .help = "print the version", .action = ACTION_VERSION },
+    { .name = "help", .help = "print this", .action = ACTION_HELP },
+    { .name = "help-options",
+      .help = "print the table of options for tools",
+      .hidden = true,
+      .action = ACTION_HELP_OPTIONS },
+    { 0 },
+};
+_Static_assert(G_N_ELEMENTS(table) <= OPTIONS_MAX, "the set of options seen is one 64-bit word");
+
+const Option *options_table(void)
+{
+    return table;
+}
+
+static bool unknown(const char *name, GError **error)
+{
+    const char *known[OPTIONS_MAX] = { NULL };
+    unsigned n = 0;
+
+    for (const Option *option = table; option->name; option++) {
+        if (!option->hidden) {
+            known[n++] = option->name;
+        }
+    }
+    const char *near = suggest(name, known);
+    if (near) {
+        set_error_code(error, INSULA_ERROR_USAGE, "unknown option '--%s'; did you mean '--%s'?",
+                       name, near);
+    } else {
+        set_error_code(error, INSULA_ERROR_USAGE, "unknown option '--%s'; --help lists them all",
+                       name);
+    }
+    return false;
+}
+
+/* The row of option @name (without dashes), or NULL. */
+static const Option *find(const char *name)
+{
+    for (const Option *option = table; option->name; option++) {
+        if (!strcmp(option->name, name)) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+/* A word that doesn't start with two dashes. */
+static bool stray(const char *word, GError **error)
+{
+    const char *bare = word + strspn(word, "-");
+
+    if (find(bare)) {
+        return usage(error, "unknown word '%s'; did you mean '--%s'?", word, bare);
+    }
+    return usage(error, "unknown word '%s': only options may stand here; --help lists them", word);
+}
+
+/* The option that @word names, and the value if it stands behind an equals sign. */
+static const Option *split(const char *word, const char **ret_value, GError **error)
+{
+    if (!strcmp(word, "-h")) {
+        word = "--help";
+    }
+    if (!g_str_has_prefix(word, "--") || !word[2]) {
+        stray(word, error);
+        return NULL;
+    }
+    const char *equals = strchr(word, '=');
+    g_autofree char *name =
+        equals ? g_strndup(word + 2, (gsize)(equals - word - 2)) : g_strdup(word + 2);
+    const Option *option = find(name);
+    if (!option) {
+        unknown(name, error);
+        return NULL;
+    }
+    if (equals && !option->form) {
+        usage(error, "option '--%s' takes no value; drop '=%s'", name, equals + 1);
+        return NULL;
+    }
+    *ret_value = equals ? equals + 1 : NULL;
+    return option;
+}
+
+bool options_parse(const char *const *words, VmConfig *config, OptionAction *ret_action,
+                   GError **error)
+{
+    uint64_t seen = 0;
+
+    for (unsigned i = 0; words[i]; i++) {
+        const char *value = NULL;
+        const Option *option = split(words[i], &value, error);
+
+        if (!option) {
+            return false;
+        }
+        if (option->action != ACTION_RUN) {
+            *ret_action = option->action;
+            return true;
+        }
+        uint64_t bit = UINT64_C(1) << (option - table);
+        if ((seen & bit) && !option->repeats) {
+            return usage(error, "option '--%s' is given twice; keep one", option->name);
+        }
+        seen |= bit;
+        if (option->form && !value) {
+            value = words[i + 1] ? words[++i] : NULL;
+        }
+        if (option->form && !value) {
+            return usage(error, "option '--%s' needs a value: %s", option->name, option->form);
+        }
+        if (!option->parse(config, value, error)) {
+            return false;
+        }
+    }
+    *ret_action = ACTION_RUN;
+    return true;
+}
+
+static void help_line(GString *text, const Option *option)
+{
+    gsize start = text->len;
+
+    g_string_append_printf(text, "  --%s%s%s", option->name, option->form ? " " : "",
+                           option->form ? option->form : "");
+    if (text->len - start > HELP_COLUMN - 2) {
+        g_string_append_printf(text, "\n%*s", HELP_COLUMN, "");
+    } else {
+        g_string_append_printf(text, "%*s", (int)(HELP_COLUMN - (text->len - start)), "");
+    }
+    g_string_append(text, option->help);
+    if (option->standard) {
+        g_string_append_printf(text, " (%s)", option->standard);
+    }
+    g_string_append_c(text, '\n');
+}
+
+char *options_help(const char *program)
+{
+    GString *text = g_string_new(NULL);
+
+    g_string_append_printf(text,
+                           "Usage: %s --kernel FILE [OPTION]...\n"
+                           "Run a virtual machine in the foreground.\n\n",
+                           program);
+    for (const Option *option = table; option->name; option++) {
+        if (!option->hidden) {
+            help_line(text, option);
+        }
+    }
+    g_string_append(
+        text, "\nIn the terminal, Ctrl-A h lists the keys that aren't the guest's; Ctrl-A x ends.\n"
+              "Exit status: 0 the guest powered off; 1 an error; 2 wrong usage; 3 the guest\n"
+              "crashed (triple fault); 4 the host or KVM refused; 16 + n test-exit port.\n");
+    return g_string_free(text, FALSE);
+}
+
+static const char *or_nothing(const char *text)
+{
+    return text ? text : "";
+}
+
+char *options_dump(void)
+{
+    GString *text = g_string_new(NULL);
+
+    for (const Option *option = table; option->name; option++) {
+        if (!option->hidden) {
+            g_string_append_printf(text, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", option->name,
+                                   or_nothing(option->form), or_nothing(option->standard),
+                                   or_nothing(option->words), option->repeats ? "repeats" : "",
+                                   option->help, or_nothing(option->detail));
+        }
+    }
+    return g_string_free(text, FALSE);
+}
