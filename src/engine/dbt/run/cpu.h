@@ -93,6 +93,15 @@ enum {
     ATTENTION_FLUSH = 16,     /* empty the TLB: a page became code */
 };
 
+/* Values of cpu->fault. */
+enum {
+    FAULT_NONE,
+    FAULT_EXCEPTION, /* recorded in the guest's CPU: isa->deliver */
+    FAULT_ALONE,     /* run this one instruction while every other vCPU stands still */
+    FAULT_SINGLE,    /* run this one instruction in a block of its own: it writes its own block */
+    FAULT_DEBUG,     /* a debugger's watch- or breakpoint: vcpu_run returns */
+};
+
 struct DbtCpu {
     uint64_t pc; /* of the next instruction; inside a block: stale, see block_pc */
     FlagRecord flags;
@@ -157,7 +166,7 @@ typedef struct GuestCode {
     uint8_t bytes[PAGE_SIZE + 16];
     unsigned length;    /* how many are there: to the end of the page, and beyond when .straddle */
     unsigned page_left; /* bytes up to the end of the first page */
-    bool limited;       /* the byte behind them can't be fetched yet: dbt asks again if needed */
+    unsigned max_insns; /* end the block after this many instructions */
 } GuestCode;
 
 /* What isa->translate answers. */
@@ -193,6 +202,8 @@ struct GuestIsa {
     void (*poll)(DbtCpu *cpu);
     /* A debugger's watchpoint or the guest's own may be hit by an access to a PAGE_WATCH page. */
     void (*watch)(DbtCpu *cpu, uint64_t gva, unsigned size, MmuAccess access);
+    /* Registers that belong to the vCPU itself (the local APIC's page).  True if @gpa is one. */
+    bool (*mmio)(DbtCpu *cpu, uint64_t gpa, unsigned size, bool write, uint64_t *value);
     /* True if a data watchpoint of the guest's or the debugger's lies in the page at @gva. */
     bool (*watches_page)(const DbtCpu *cpu, uint64_t gva_page);
 };

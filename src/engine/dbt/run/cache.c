@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The cache of translated blocks, see cache.h.
+ */
+#include "engine/dbt/run/cache.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/bits.h"
+#include "common/error.h"
+
+enum {
+    HASH_BITS = 16,
+    GRANULE = 64, /* bytes per bit of a page's map of code */
+};
+
+/* A page of RAM that holds code.  Never freed: it will hold code again. */
+typedef struct CodePage {
+    uint64_t map; /* atomic: a bit per granule that some block covers */
+    Block *blocks; /* lock */
+} CodePage;
+
+/* Pages of one RAM region. */
+typedef struct PageTable {
+    uint64_t gpa, size;
+    CodePage **pages; /* atomic; a lazily touched anonymous mapping, NULL where no code was */
+    size_t bytes;
+} PageTable;
+
+typedef struct Range {
+    uint64_t gpa, len;
+} Range;
+
+struct BlockCache {
+    /* fixed after create */
+    uint8_t *arena;
+    unsigned n_tables;
+    PageTable *tables;
+    /* atomic */
+    uint64_t flushes;
+    uint64_t translating[2]; /* pages whose bytes are being read, or GPA_NONE */
+    /* held while bytes of code pages are read for translation, or written */
+    pthread_mutex_t code_lock;
+    /* lock: lock, taken inside code_lock */
+    pthread_mutex_t lock;
+    size_t used;
+    Block *hash[1 << HASH_BITS];
+    /* lock: written_lock */
+    pthread_mutex_t written_lock;
+    unsigned n_written;
+    bool written_all;
+    Range written[CACHE_MAX_WRITTEN];
+};
+
+static bool table_init(PageTable *table, const RamRegion *ram, GError **error)
+{
+    table->gpa = ram->gpa;
+    table->size = ram->size;
+    table->bytes = ram->size / PAGE_SIZE * sizeof(CodePage *);
+    table->pages = mmap(NULL, table->bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (table->pages == MAP_FAILED) {
+        table->pages = NULL;
+        set_error_errno(error, errno, "cannot map the table of code pages");
+        return false;
+    }
+    return true;
+}
+
+BlockCache *cache_new(GuestMemory *memory, GError **error)
+{
+    BlockCache *cache = g_new0(BlockCache, 1);
+    size_t n;
+    const RamRegion *ram = gm_ram_regions(memory, &n);
+
+    pthread_mutex_init(&cache->code_lock, NULL);
+    pthread_mutex_init(&cache->lock, NULL);
+    pthread_mutex_init(&cache->written_lock, NULL);
+    cache->translating[0] = cache->translating[1] = GPA_NONE;
+    cache->tables = g_new0(PageTable, n);
+    for (cache->n_tables = 0; cache->n_tables < n; cache->n_tables++) {
+        if (!table_init(&cache->tables[cache->n_tables], &ram[cache->n_tables], error)) {
+            cache_free(cache);
+            return NULL;
+        }
+    }
+    cache->arena = mmap(NULL, CACHE_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (cache->arena == MAP_FAILED) {
+        cache->arena = NULL;
+        set_error_errno(error, errno, "cannot map %d MiB for translated code", CACHE_BYTES >> 20);
+        cache_free(cache);
+        return NULL;
+    }
+    return cache;
+}
+
+void cache_free(BlockCache *cache)
+{
+    if (!cache) {
+        return;
+    }
+    for (unsigned i = 0; i < cache->n_tables; i++) {
+        PageTable *table = &cache->tables[i];
+        for (size_t p = 0; p < table->bytes / sizeof(CodePage *); p++) {
+            g_free(table->pages[p]);
+        }
+        munmap(table->pages, table->bytes);
+    }
+    if (cache->arena) {
+        munmap(cache->arena, CACHE_BYTES);
+    }
+    pthread_mutex_destroy(&cache->code_lock);
+    pthread_mutex_destroy(&cache->lock);
+    pthread_mutex_destroy(&cache->written_lock);
+    g_free(cache->tables);
+    g_free(cache);
+}
+
+uint64_t cache_flushes(const BlockCache *cache)
+{
+    return __atomic_load_n(&cache->flushes, __ATOMIC_ACQUIRE);
+}
+
+uint64_t cache_used(BlockCache *cache)
+{
+    pthread_mutex_lock(&cache->lock);
+    uint64_t used = cache->used;
+    pthread_mutex_unlock(&cache->lock);
+    return used;
+}
+
+/* The place of @gpa's CodePage pointer, or NULL where no RAM is. */
+static CodePage **page_slot(const BlockCache *cache, uint64_t gpa)
+{
+    for (unsigned i = 0; i < cache->n_tables; i++) {
+        const PageTable *table = &cache->tables[i];
+        if (gpa - table->gpa < table->size) {
+            return &table->pages[(gpa - table->gpa) / PAGE_SIZE];
+        }
+    }
+    return NULL;
+}
+
+static CodePage *find_page(const BlockCache *cache, uint64_t gpa)
+{
+    CodePage **slot = page_slot(cache, gpa);
+
+    return slot ? __atomic_load_n(slot, __ATOMIC_ACQUIRE) : NULL;
+}
+
+bool cache_is_code(const BlockCache *cache, uint64_t gpa)
+{
+    return find_page(cache, gpa);
+}
+
+void cache_make_code(BlockCache *cache, uint64_t gpa)
+{
+    pthread_mutex_lock(&cache->lock);
+    CodePage **slot = page_slot(cache, gpa);
+    if (slot && !*slot) {
+        __atomic_store_n(slot, g_new0(CodePage, 1), __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&cache->lock);
+}
+
+static unsigned hash_of(uint64_t gpa, uint32_t key)
+{
+    uint64_t x = (gpa ^ (uint64_t)key << 40) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (unsigned)(x >> (64 - HASH_BITS));
+}
+
+Block *cache_find(BlockCache *cache, uint64_t gpa, uint32_t key)
+{
+    pthread_mutex_lock(&cache->lock);
+    Block *block = cache->hash[hash_of(gpa, key)];
+    while (block && (block->gpa != gpa || block->key != key)) {
+        block = block->hash_next;
+    }
+    pthread_mutex_unlock(&cache->lock);
+    return block;
+}
+
+/* Bits of the granules that [@from, @to) of a page touches; both below or at PAGE_SIZE. */
+static uint64_t granules(unsigned from, unsigned to)
+{
+    return bits_mask((to - 1) / GRANULE + 1) & ~bits_mask(from / GRANULE);
+}
+
+/* Enter @block in the list of page @which (0 or 1), whose bytes [@from, @to) it covers. */
+static void page_add(BlockCache *cache, Block *block, unsigned which, unsigned from, unsigned to)
+{
+    CodePage *page = find_page(cache, which ? block->gpa2 : block->gpa);
+
+    if (page) {
+        block->page_next[which] = page->blocks;
+        page->blocks = block;
+        __atomic_or_fetch(&page->map, granules(from, to), __ATOMIC_SEQ_CST);
+    }
+}
+
+static void enter_pages(BlockCache *cache, Block *block)
+{
+    unsigned offset = block->gpa % PAGE_SIZE;
+    unsigned end = offset + block->guest_bytes;
+
+    page_add(cache, block, 0, offset, MIN(end, PAGE_SIZE));
+    if (block->gpa2 != GPA_NONE) {
+        page_add(cache, block, 1, 0, MAX(end, PAGE_SIZE + 1) - PAGE_SIZE);
+    }
+}
+
+static void set_translating(BlockCache *cache, uint64_t gpa, uint64_t gpa2)
+{
+    __atomic_store_n(&cache->translating[0], gpa, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cache->translating[1], gpa2, __ATOMIC_SEQ_CST);
+}
+
+void cache_translate_begin(BlockCache *cache, uint64_t gpa, uint64_t gpa2)
+{
+    pthread_mutex_lock(&cache->code_lock);
+    set_translating(cache, align_down(gpa, PAGE_SIZE), gpa2);
+}
+
+void cache_translate_end(BlockCache *cache)
+{
+    set_translating(cache, GPA_NONE, GPA_NONE);
+    pthread_mutex_unlock(&cache->code_lock);
+}
+
+void cache_store_begin(BlockCache *cache)
+{
+    pthread_mutex_lock(&cache->code_lock);
+}
+
+void cache_store_end(BlockCache *cache)
+{
+    pthread_mutex_unlock(&cache->code_lock);
+}
+
+Block *cache_add(BlockCache *cache, const IrBlock *ir, uint64_t gpa, uint64_t gpa2, uint32_t key)
+{
+    size_t node_bytes = ir->n_nodes * sizeof(IrNode);
+    size_t insn_bytes = ir->n_insns * sizeof(IrInsn);
+    size_t bytes = align_up(sizeof(Block) + node_bytes + insn_bytes, 64);
+
+    pthread_mutex_lock(&cache->lock);
+    if (bytes > CACHE_BYTES - cache->used) {
+        pthread_mutex_unlock(&cache->lock);
+        return NULL;
+    }
+    Block *block = (Block *)(void *)(cache->arena + cache->used);
+    IrNode *nodes = (IrNode *)(void *)(block + 1);
+    IrInsn *insns = (IrInsn *)(void *)(nodes + ir->n_nodes);
+    cache->used += bytes;
+    memcpy(nodes, ir->nodes, node_bytes);
+    memcpy(insns, ir->insns, insn_bytes);
+    *block = (Block){ .gpa = gpa,
+                      .gpa2 = gpa2,
+                      .key = key,
+                      .n_nodes = (uint16_t)ir->n_nodes,
+                      .n_insns = (uint16_t)ir->n_insns,
+                      .guest_bytes = ir->guest_bytes,
+                      .insns = insns,
+                      .nodes = nodes };
+    unsigned h = hash_of(gpa, key);
+    block->hash_next = cache->hash[h];
+    cache->hash[h] = block;
+    enter_pages(cache, block);
+    pthread_mutex_unlock(&cache->lock);
+    return block;
+}
+
+void cache_link(BlockCache *cache, Block *from, unsigned slot, Block *to)
+{
+    pthread_mutex_lock(&cache->lock);
+    if (!from->dead && !to->dead && !from->next[slot]) {
+        from->in_next[slot] = to->incoming;
+        to->incoming = (uintptr_t)from | slot;
+        __atomic_store_n(&from->next[slot], to, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&cache->lock);
+}
+
+void cache_flush(BlockCache *cache)
+{
+    pthread_mutex_lock(&cache->lock);
+    memset(cache->hash, 0, sizeof(cache->hash));
+    cache->used = 0;
+    for (unsigned i = 0; i < cache->n_tables; i++) {
+        PageTable *table = &cache->tables[i];
+        for (size_t p = 0; p < table->bytes / sizeof(CodePage *); p++) {
+            if (table->pages[p]) {
+                table->pages[p]->map = 0;
+                table->pages[p]->blocks = NULL;
+            }
+        }
+    }
+    madvise(cache->arena, CACHE_BYTES, MADV_DONTNEED);
+    __atomic_add_fetch(&cache->flushes, 1, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&cache->lock);
+}
+
+bool block_covers(const Block *block, uint64_t gpa, uint64_t len)
+{
+    uint64_t first = MIN(block->guest_bytes, PAGE_SIZE - block->gpa % PAGE_SIZE);
+
+    if (ranges_overlap(gpa, len, block->gpa, first)) {
+        return true;
+    }
+    return block->gpa2 != GPA_NONE &&
+           ranges_overlap(gpa, len, block->gpa2, block->guest_bytes - first);
+}
+
+bool cache_store_hits(const BlockCache *cache, uint64_t gpa, unsigned len)
+{
+    CodePage *page = find_page(cache, gpa);
+    unsigned offset = gpa % PAGE_SIZE;
+
+    if (!page) {
+        return false;
+    }
+    return __atomic_load_n(&page->map, __ATOMIC_SEQ_CST) &
+           granules(offset, MIN(offset + len, PAGE_SIZE));
+}
+
+static void unhash(BlockCache *cache, Block *block)
+{
+    Block **link = &cache->hash[hash_of(block->gpa, block->key)];
+
+    while (*link && *link != block) {
+        link = &(*link)->hash_next;
+    }
+    if (*link) {
+        *link = block->hash_next;
+    }
+}
+
+/* Mark @block dead and make all exits that lead to it lead nowhere. */
+static void kill_block(BlockCache *cache, Block *block)
+{
+    __atomic_store_n(&block->dead, true, __ATOMIC_RELEASE);
+    for (uintptr_t in = block->incoming; in;) {
+        Block *from = (Block *)(in & ~(uintptr_t)1);
+        unsigned slot = in & 1;
+        in = from->in_next[slot];
+        __atomic_store_n(&from->next[slot], NULL, __ATOMIC_RELEASE);
+    }
+    block->incoming = 0;
+    unhash(cache, block);
+}
+
+/* Which of @block's pages begins at @page_gpa. */
+static unsigned which_page(const Block *block, uint64_t page_gpa)
+{
+    return align_down(block->gpa, PAGE_SIZE) == page_gpa ? 0 : 1;
+}
+
+/* Drop blocks of one page made from bytes of the range; the page's map is made anew.  Dead blocks
+ * (killed through their other page) leave the list on the way. */
+static void drop_in_page(BlockCache *cache, uint64_t page_gpa, uint64_t gpa, uint64_t len)
+{
+    CodePage *page = find_page(cache, page_gpa);
+    uint64_t map = 0;
+
+    if (!page) {
+        return;
+    }
+    for (Block **link = &page->blocks; *link;) {
+        Block *block = *link;
+        unsigned which = which_page(block, page_gpa);
+        if (!block->dead && block_covers(block, gpa, len)) {
+            kill_block(cache, block);
+        }
+        if (block->dead) {
+            *link = block->page_next[which];
+            continue;
+        }
+        unsigned offset = which ? 0 : block->gpa % PAGE_SIZE;
+        unsigned end = which ? block->guest_bytes : offset + block->guest_bytes;
+        map |= granules(offset, MIN(end, PAGE_SIZE));
+        link = &block->page_next[which];
+    }
+    __atomic_store_n(&page->map, map, __ATOMIC_SEQ_CST);
+}
+
+void cache_drop(BlockCache *cache, uint64_t gpa, uint64_t len)
+{
+    pthread_mutex_lock(&cache->lock);
+    uint64_t last = align_down(gpa + len - 1, PAGE_SIZE);
+    for (uint64_t page = align_down(gpa, PAGE_SIZE); page <= last; page += PAGE_SIZE) {
+        drop_in_page(cache, page, gpa, len);
+    }
+    pthread_mutex_unlock(&cache->lock);
+}
+
+static bool is_translating(const BlockCache *cache, uint64_t gpa)
+{
+    uint64_t page = align_down(gpa, PAGE_SIZE);
+
+    return page == __atomic_load_n(&cache->translating[0], __ATOMIC_SEQ_CST) ||
+           page == __atomic_load_n(&cache->translating[1], __ATOMIC_SEQ_CST);
+}
+
+bool cache_note_written(BlockCache *cache, uint64_t gpa, uint64_t len)
+{
+    bool code = false;
+
+    for (uint64_t at = gpa; at < gpa + len; at = align_down(at, PAGE_SIZE) + PAGE_SIZE) {
+        uint64_t left = MIN(gpa + len - at, PAGE_SIZE - at % PAGE_SIZE);
+        if (cache_store_hits(cache, at, (unsigned)left) || is_translating(cache, at)) {
+            code = true;
+            break;
+        }
+    }
+    if (!code) {
+        return false;
+    }
+    pthread_mutex_lock(&cache->written_lock);
+    if (cache->n_written < CACHE_MAX_WRITTEN) {
+        cache->written[cache->n_written++] = (Range){ gpa, len };
+    } else {
+        cache->written_all = true;
+    }
+    pthread_mutex_unlock(&cache->written_lock);
+    return true;
+}
+
+/* Too many ranges to remember: everything may have changed. */
+static void drop_everything(BlockCache *cache)
+{
+    for (unsigned i = 0; i < cache->n_tables; i++) {
+        cache_drop(cache, cache->tables[i].gpa, cache->tables[i].size);
+    }
+}
+
+void cache_drop_written(BlockCache *cache)
+{
+    Range written[CACHE_MAX_WRITTEN];
+
+    /* held throughout: no vCPU may go on before the ranges of this moment are dropped */
+    pthread_mutex_lock(&cache->written_lock);
+    unsigned n = cache->n_written;
+    bool all = cache->written_all;
+    memcpy(written, cache->written, n * sizeof(Range));
+    cache->n_written = 0;
+    cache->written_all = false;
+    if (all) {
+        drop_everything(cache);
+    }
+    for (unsigned i = 0; i < n && !all; i++) {
+        cache_drop(cache, written[i].gpa, written[i].len);
+    }
+    pthread_mutex_unlock(&cache->written_lock);
+}

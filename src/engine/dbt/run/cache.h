@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The cache of translated blocks: found by physical address and context key, dropped when their
+ * bytes are written.
+ *
+ * Blocks stand in one arena that is emptied as a whole when it is full.  A dropped block is
+ * unlinked and marked dead; its memory stays until then, so a vCPU that is inside it may finish
+ * it.  Pages that hold code are known: stores to them take the slow path, which asks
+ * cache_store_hits().
+ *
+ * Threads: all functions take cache->lock themselves, but where noted.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "engine/dbt/run/cpu.h"
+
+typedef struct BlockCache BlockCache;
+
+#define GPA_NONE UINT64_MAX
+
+enum {
+    /* Room for a Debian boot's code several times over (measured: 40 MiB); grows as it is used. */
+    CACHE_BYTES = 192 << 20,
+    CACHE_MAX_WRITTEN = 256, /* ranges written by devices that wait; above: drop everything */
+};
+
+struct Block {
+    uint64_t gpa;  /* of the first instruction */
+    uint64_t gpa2; /* of the second page's begin, or GPA_NONE */
+    uint32_t key;  /* context */
+    uint16_t n_nodes, n_insns;
+    uint32_t guest_bytes;
+    bool dead;          /* atomic */
+    Block *next[2];     /* atomic: where exit slots 0 and 1 lead */
+    uintptr_t incoming; /* lock: list of exits that lead here: Block * | slot */
+    uintptr_t in_next[2]; /* lock: links of the lists that this block's exits are in */
+    Block *hash_next;   /* lock */
+    Block *page_next[2]; /* lock: other blocks of the page of gpa, gpa2 */
+    const IrInsn *insns;
+    const IrNode *nodes;
+};
+
+BlockCache *cache_new(GuestMemory *memory, GError **error);
+void cache_free(BlockCache *cache);
+
+/* How often the cache was emptied: block pointers from before are wild. */
+uint64_t cache_flushes(const BlockCache *cache);
+/* Bytes of the arena in use. */
+uint64_t cache_used(BlockCache *cache);
+
+/* The newest block at @gpa in context @key, or NULL.  If it has a second page (gpa2), the caller
+ * checks that this is still the page mapped there. */
+Block *cache_find(BlockCache *cache, uint64_t gpa, uint32_t key);
+
+/* True if the page of @gpa already counts as code. */
+bool cache_is_code(const BlockCache *cache, uint64_t gpa);
+/* Make it so; the caller is in an exclusive section and then removes fast write entries of all
+ * vCPUs' TLBs. */
+void cache_make_code(BlockCache *cache, uint64_t gpa);
+
+/* Around reading guest bytes, translating and cache_add(): no vCPU can store to a code page
+ * meanwhile, and what devices write to the two pages is noted.  Never wait for other vCPUs
+ * inside. */
+void cache_translate_begin(BlockCache *cache, uint64_t gpa, uint64_t gpa2);
+void cache_translate_end(BlockCache *cache);
+/* The same lock for a store to a code page: store, then cache_drop(), then unlock. */
+void cache_store_begin(BlockCache *cache);
+void cache_store_end(BlockCache *cache);
+
+/* Store a translation; both pages are code already.  NULL: the arena is full, cache_flush() it. */
+Block *cache_add(BlockCache *cache, const IrBlock *ir, uint64_t gpa, uint64_t gpa2, uint32_t key);
+/* Let @from's exit @slot lead to @to, unless one of them died. */
+void cache_link(BlockCache *cache, Block *from, unsigned slot, Block *to);
+/* Empty it.  Only in an exclusive section. */
+void cache_flush(BlockCache *cache);
+
+/* Would a store of @len bytes at @gpa (inside a page) change bytes of a translated block?  Takes
+ * no lock: may say yes when the answer is no. */
+bool cache_store_hits(const BlockCache *cache, uint64_t gpa, unsigned len);
+/* True if @block was made from bytes of [@gpa, @gpa + @len). */
+bool block_covers(const Block *block, uint64_t gpa, uint64_t len);
+/* Drop all blocks made from bytes of the range. */
+void cache_drop(BlockCache *cache, uint64_t gpa, uint64_t len);
+
+/* A device wrote the range: remember it until a vCPU calls cache_drop_written().  True if there is
+ * code in it, so that vCPUs must look.  Any thread; takes only a small lock of its own. */
+bool cache_note_written(BlockCache *cache, uint64_t gpa, uint64_t len);
+void cache_drop_written(BlockCache *cache);
