@@ -20,14 +20,14 @@ def format_(tree):
 
 
 def spdx(tree):
-    """The licence stands on line 1, or on line 2 behind #!."""
+    """The licence stands on line 1, or right behind what must stand there."""
     found = []
     kinds = r"(\.[chS]|\.def|\.py|\.sh|\.scd|meson\.build|meson_options\.txt|Makefile)$"
     for path in sorted(set(tree.matching(kinds)) | set(tree.scripts) |
                        set(tree.matching(r"^(tools|\.ci|completions)/[^.]*$"))):
-        lines = tree.text(path).splitlines()[:2]
-        first = lines[1:] if lines and lines[0].startswith("#!") else lines[:1]
-        if not first or SPDX not in first[0]:
+        lines = tree.text(path).splitlines()
+        first = 1 if lines and lines[0].startswith("#!") else 2 if path.endswith(".scd") else 0
+        if len(lines) <= first or SPDX not in lines[first]:
             found.append(Finding(path, 1, "", "no SPDX line on top"))
     return found
 

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for insula and insula-vm.  The build puts the table of options in.
+
+_insula_run_options() {
+    # option -> words that may follow; "-": it takes no value; "": any
+    # shellcheck disable=SC2190
+    local -A values=(
+        @OPTIONS@
+    )
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local words=${values[$previous]-no option}
+
+    if [[ $words != - && $words != 'no option' ]]; then
+        case $words in
+        '<file>') mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+        *) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current") ;;
+        esac
+        return
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "${!values[*]}" -- "$current")
+}
+
+_insula() {
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W 'run --help --version' -- "${COMP_WORDS[1]}")
+    elif [[ ${COMP_WORDS[1]} == run ]]; then
+        _insula_run_options
+    fi
+}
+
+complete -F _insula insula
+complete -F _insula_run_options insula-vm
