@@ -176,7 +176,9 @@ typedef struct X86Cpu {
     bool nmi_pending, nmi_blocked;  /* nmi_pending is atomic */
     uint8_t init_pending, sipi_pending, sipi_vector; /* atomic */
     bool wait_for_sipi;
-    unsigned delivering; /* depth of exception delivery: #DF, triple fault */
+    uint64_t debug_pending; /* DR6 bits of a #DB trap that waits for the instruction's end */
+    X86Event injected;      /* a restored state's event: x86_poll delivers it first */
+    bool task_switched;     /* a task switch was committed: faults belong to the new task */
     X86LapicDev *lapic;
     const struct X86CpuModel *model; /* fixed after create */
 } X86Cpu;
@@ -270,6 +272,32 @@ bool x86_load_segment(X86Cpu *cpu, unsigned index, uint16_t selector);
 /* Set CS without checks and derive the CPL, for real mode and internal use. */
 void x86_set_segment(X86Cpu *cpu, unsigned index, const X86Segment *value);
 
+/* --- debug.c: isa->watch and isa->watches_page -------------------------------------------------- */
+void x86_watch(DbtCpu *cpu, uint64_t gva, unsigned size, MmuAccess access);
+bool x86_watches_page(const DbtCpu *cpu, uint64_t gva_page);
+
+/* --- io.c: ports, for IN, OUT, INS and OUTS ------------------------------------------------------
+ * Permission by IOPL and the TSS's bitmap; raises #GP(0). */
+bool x86_io_permitted(X86Cpu *cpu, uint16_t port, unsigned size);
+/* The access itself, and I/O breakpoints. */
+uint64_t x86_io_read(X86Cpu *cpu, uint16_t port, unsigned size);
+void x86_io_write(X86Cpu *cpu, uint16_t port, uint64_t value, unsigned size);
+
+/* --- state.c, lapic.c: what the engine's glue calls ----------------------------------------------
+ * Complete a vCPU that dbt_cpu_new() made: model, LAPIC, state after power-on. */
+struct X86CpuModel;
+void x86_vcpu_init(DbtCpu *cpu, const struct X86CpuModel *model);
+void x86_vcpu_free(DbtCpu *cpu);
+/* While the vCPU stands still. */
+void x86_get_state(DbtCpu *cpu, X86State *ret_state);
+bool x86_set_state(DbtCpu *cpu, const X86State *state, GError **error);
+/* From any thread: a message FEExxxxxh, the 8259s' INTR line, an NMI. */
+void x86_msi(DbtVm *vm, uint64_t address, uint32_t data);
+void x86_extint(DbtVm *vm, bool raised);
+void x86_nmi(DbtCpu *cpu);
+/* isa->mmio: the LAPIC's page. */
+bool x86_mmio(DbtCpu *cpu, uint64_t gpa, unsigned size, bool write, uint64_t *value);
+
 /* --- system.c, msr.c, cpuid.c ----------------------------------------------------------------- */
 bool x86_write_cr(X86Cpu *cpu, unsigned index, uint64_t value);
 bool x86_read_msr(X86Cpu *cpu, uint32_t index, uint64_t *ret_value);
@@ -278,7 +306,9 @@ void x86_cpuid(X86Cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t ret[4]);
 uint64_t x86_tsc(X86Cpu *cpu);
 
 /* --- mmu.c ------------------------------------------------------------------------------------ */
-bool x86_walk(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, bool probe,
-              MmuPage *ret_page);
+/* isa->walk and isa->misaligned. */
+bool x86_page_walk(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, bool probe,
+                   MmuPage *ret_page);
+void x86_misaligned(DbtCpu *cpu, uint64_t gva, unsigned mmu);
 /* Physical address bits the CPU has (MAXPHYADDR). */
 enum { X86_PHYS_BITS = 46 };
