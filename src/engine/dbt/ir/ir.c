@@ -12,8 +12,12 @@
 #include "common/bits.h"
 #include "common/error.h"
 
-enum { STATE = IR_EFFECT_STATE, FAULT = IR_EFFECT_FAULT, EXIT = IR_EFFECT_EXIT,
-       MEM = IR_EFFECT_MEM };
+enum {
+    STATE = IR_EFFECT_STATE,
+    FAULT = IR_EFFECT_FAULT,
+    EXIT = IR_EFFECT_EXIT,
+    MEM = IR_EFFECT_MEM
+};
 
 const IrOpInfo ir_ops[IR_OPS] = {
 #define IR_OP(name, operands, result, effects) [IR_##name] = { #name, operands, result, effects },

@@ -18,7 +18,7 @@ enum {
 
 /* A page of RAM that holds code.  Never freed: it will hold code again. */
 typedef struct CodePage {
-    uint64_t map; /* atomic: a bit per granule that some block covers */
+    uint64_t map;  /* atomic: a bit per granule that some block covers */
     Block *blocks; /* lock */
 } CodePage;
 

@@ -32,12 +32,12 @@ struct Block {
     uint32_t key;  /* context */
     uint16_t n_nodes, n_insns;
     uint32_t guest_bytes;
-    bool dead;          /* atomic */
-    Block *next[2];     /* atomic: where exit slots 0 and 1 lead */
-    uintptr_t incoming; /* lock: list of exits that lead here: Block * | slot */
+    bool dead;            /* atomic */
+    Block *next[2];       /* atomic: where exit slots 0 and 1 lead */
+    uintptr_t incoming;   /* lock: list of exits that lead here: Block * | slot */
     uintptr_t in_next[2]; /* lock: links of the lists that this block's exits are in */
-    Block *hash_next;   /* lock */
-    Block *page_next[2]; /* lock: other blocks of the page of gpa, gpa2 */
+    Block *hash_next;     /* lock */
+    Block *page_next[2];  /* lock: other blocks of the page of gpa, gpa2 */
     const IrInsn *insns;
     const IrNode *nodes;
 };

@@ -106,7 +106,7 @@ struct DbtCpu {
     uint64_t pc; /* of the next instruction; inside a block: stale, see block_pc */
     FlagRecord flags;
     uint32_t attention;    /* atomic */
-    uint8_t fault;         /* an exception waits for isa->deliver */
+    uint8_t fault;         /* FAULT_ value: leave the block in front of this instruction */
     uint8_t key_stale;     /* context may have changed */
     uint64_t block_pc;     /* address of the running block's first instruction */
     uint64_t key;          /* isa->context_key, with the TLB generation in its upper half */
@@ -124,14 +124,19 @@ struct DbtCpu {
     unsigned index;
 
     uint32_t tlb_generation;
-    bool has_large_pages; /* the TLB holds a piece of a mapping larger than a page */
-    bool running;         /* lock: vm->lock; inside guest code */
-    bool halted;          /* waits for isa->poll to wake it */
-    bool shutdown;        /* triple fault: vcpu_run returns */
-    DebugConfig debug;    /* what a debugger wants */
-    bool debug_active;    /* .debug has something to do: part of the guest's context key */
-    bool watch_active;    /* some data watchpoint: TLB entries of its page are slow */
-    bool debug_hit;       /* vcpu_run returns VCPU_EXIT_DEBUG with debug_exit */
+    bool alone;             /* runs in an exclusive section: atomics need no care */
+    bool sleeping;          /* atomic; waits on .wake */
+    Block *block;           /* the one that runs */
+    uint64_t cache_flushes; /* vm->cache's count when .jumps was last right */
+    bool has_large_pages;   /* the TLB holds a piece of a mapping larger than a page */
+    bool running;           /* atomic; inside guest code */
+    bool halted;            /* waits for isa->poll to wake it */
+    bool shutdown;          /* triple fault: vcpu_run returns */
+    DebugConfig debug;      /* what a debugger wants */
+    bool debug_active;      /* .debug has something to do: part of the guest's context key */
+    bool debug_watches;     /* some of .debug's points are watchpoints */
+    bool watch_active;      /* some data watchpoint: TLB entries of its page are slow */
+    bool debug_hit;         /* vcpu_run returns VCPU_EXIT_DEBUG with debug_exit */
     VcpuExit debug_exit;
     pthread_cond_t wake; /* lock: vm->lock */
 };
@@ -189,7 +194,7 @@ struct GuestIsa {
     /* Translate from cpu->pc on into the empty @ir.  Ends before an instruction that reaches into
      * the next page, unless that is the first. */
     TranslateResult (*translate)(DbtCpu *cpu, const GuestCode *code, IrBlock *ir);
-    /* Translate @gva.  On a fault: record the exception, set cpu->fault, return false.  @probe: no
+    /* Translate @gva; for MMU_FETCH the privilege is the CPU's own, not @mmu's.  On a fault: record the exception, set cpu->fault, return false.  @probe: no
      * exception, no accessed or dirty bits (debugger). */
     bool (*walk)(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, bool probe,
                  MmuPage *ret_page);
@@ -200,6 +205,8 @@ struct GuestIsa {
     /* Between two instructions: take what is pending (INIT, NMI, interrupts).  Clears cpu->halted
      * when something wakes it. */
     void (*poll)(DbtCpu *cpu);
+    /* cpu->debug was set anew: bring cpu->watch_active up to date with it and the guest's own. */
+    void (*debug_changed)(DbtCpu *cpu);
     /* A debugger's watchpoint or the guest's own may be hit by an access to a PAGE_WATCH page. */
     void (*watch)(DbtCpu *cpu, uint64_t gva, unsigned size, MmuAccess access);
     /* Registers that belong to the vCPU itself (the local APIC's page).  True if @gpa is one. */

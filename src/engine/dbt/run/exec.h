@@ -66,5 +66,8 @@ void dbt_pause(DbtCpu *cpu);
 void dbt_exclusive_begin(DbtCpu *cpu);
 void dbt_exclusive_end(DbtCpu *cpu);
 
+/* What a debugger wants from now on; NULL: nothing.  While the vCPU stands still. */
+void dbt_set_debug(DbtCpu *cpu, const DebugConfig *config);
+
 /* Run until there is something for the caller (engine.h, vcpu_run). */
 void dbt_run(DbtCpu *cpu, VcpuExit *ret_exit);

@@ -129,7 +129,8 @@ static uint64_t device_read(DbtCpu *cpu, uint64_t gpa, unsigned size)
     }
     value = gm_mmio_read(cpu->memory, gpa, size);
     if (log_on(cpu->log, LOG_IO)) {
-        log_line(cpu->log, LOG_IO, "cpu %u mmio read %u at %" G_GINT64_MODIFIER "x: %" G_GINT64_MODIFIER "x",
+        log_line(cpu->log, LOG_IO,
+                 "cpu %u mmio read %u at %" G_GINT64_MODIFIER "x: %" G_GINT64_MODIFIER "x",
                  cpu->index, size, gpa, value);
     }
     return value;
@@ -142,7 +143,8 @@ static void device_write(DbtCpu *cpu, uint64_t gpa, uint64_t value, unsigned siz
         return;
     }
     if (log_on(cpu->log, LOG_IO)) {
-        log_line(cpu->log, LOG_IO, "cpu %u mmio write %u at %" G_GINT64_MODIFIER "x: %" G_GINT64_MODIFIER "x",
+        log_line(cpu->log, LOG_IO,
+                 "cpu %u mmio write %u at %" G_GINT64_MODIFIER "x: %" G_GINT64_MODIFIER "x",
                  cpu->index, size, gpa, value);
     }
     gm_mmio_write(cpu->memory, gpa, value, size);
@@ -467,8 +469,8 @@ bool mmu_span(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, uint8_t
         return false;
     }
     uint64_t slow = PAGE_WATCH | (access == MMU_WRITE ? PAGE_CODE : 0);
-    bool plain = place.hva && !(place.flags & slow) &&
-                 (access != MMU_WRITE || (place.flags & PAGE_WRITE));
+    bool plain =
+        place.hva && !(place.flags & slow) && (access != MMU_WRITE || (place.flags & PAGE_WRITE));
     *ret_hva = plain ? place.hva : NULL;
     *ret_len = PAGE_SIZE - (unsigned)(gva % PAGE_SIZE);
     return true;

@@ -59,14 +59,14 @@ static inline uint64_t ram_cas(void *hva, uint64_t expected, uint64_t value, uns
     }
     case 2: {
         uint16_t old = (uint16_t)expected;
-        __atomic_compare_exchange_n((uint16_t *)hva, &old, (uint16_t)value, false,
-                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        __atomic_compare_exchange_n((uint16_t *)hva, &old, (uint16_t)value, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
         return old;
     }
     case 4: {
         uint32_t old = (uint32_t)expected;
-        __atomic_compare_exchange_n((uint32_t *)hva, &old, (uint32_t)value, false,
-                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        __atomic_compare_exchange_n((uint32_t *)hva, &old, (uint32_t)value, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
         return old;
     }
     default: {

@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The dispatch loop, see exec.h.
+ *
+ *   attend   what other threads want: leave, drop code, deliver interrupts, stand still
+ *   deliver  an exception that an instruction raised
+ *   sleep    while the guest is halted
+ *   find     the next block: jump cache, block cache, translation
+ *   run      the interpreter, through as many blocks as it can
+ */
+#include "engine/dbt/run/exec.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "common/bits.h"
+#include "common/error.h"
+#include "engine/dbt/host/interp/interp.h"
+#include "engine/dbt/run/mmu.h"
+
+/* --- creation --------------------------------------------------------------------------------- */
+
+/* memory/ tells of writes that are not a vCPU's. */
+static void on_written(void *opaque, uint64_t gpa, uint64_t len)
+{
+    DbtVm *vm = opaque;
+
+    if (!cache_note_written(vm->cache, gpa, len)) {
+        return;
+    }
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        if (vm->cpus[i]) {
+            dbt_attention(vm->cpus[i], ATTENTION_INVALIDATE);
+        }
+    }
+}
+
+DbtVm *dbt_vm_new(const GuestIsa *isa, const EngineConfig *config, GError **error)
+{
+    BlockCache *cache = cache_new(config->memory, error);
+
+    if (!cache) {
+        return NULL;
+    }
+    DbtVm *vm = g_new0(DbtVm, 1);
+    vm->isa = isa;
+    vm->memory = config->memory;
+    vm->clock = config->clock;
+    vm->log = config->log;
+    vm->hooks = config->hooks;
+    vm->tsc_khz = config->tsc_khz ? config->tsc_khz : 1000 * 1000;
+    vm->n_cpus = config->cpus;
+    vm->crowded = config->cpus > (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    vm->cache = cache;
+    pthread_mutex_init(&vm->lock, NULL);
+    pthread_cond_init(&vm->changed, NULL);
+    gm_set_written(vm->memory, on_written, vm);
+    return vm;
+}
+
+void dbt_vm_free(DbtVm *vm)
+{
+    if (!vm) {
+        return;
+    }
+    gm_set_written(vm->memory, NULL, NULL);
+    cache_free(vm->cache);
+    pthread_cond_destroy(&vm->changed);
+    pthread_mutex_destroy(&vm->lock);
+    g_free(vm);
+}
+
+DbtCpu *dbt_cpu_new(DbtVm *vm, unsigned index)
+{
+    DbtCpu *cpu = g_malloc0(vm->isa->cpu_size);
+
+    cpu->isa = vm->isa;
+    cpu->vm = vm;
+    cpu->memory = vm->memory;
+    cpu->clock = vm->clock;
+    cpu->log = vm->log;
+    cpu->index = index;
+    cpu->tlb = g_new0(TlbEntry, MMU_INDEXES * TLB_ENTRIES);
+    cpu->jumps = g_new0(JumpCacheEntry, JUMP_CACHE_ENTRIES);
+    pthread_cond_init(&cpu->wake, NULL);
+    mmu_flush(cpu);
+    vm->cpus[index] = cpu;
+    return cpu;
+}
+
+void dbt_cpu_free(DbtCpu *cpu)
+{
+    if (!cpu) {
+        return;
+    }
+    cpu->vm->cpus[cpu->index] = NULL;
+    pthread_cond_destroy(&cpu->wake);
+    g_free(cpu->tlb);
+    g_free(cpu->jumps);
+    g_free(cpu);
+}
+
+/* --- attention, exclusive sections ------------------------------------------------------------ */
+
+void dbt_attention(DbtCpu *cpu, uint32_t bits)
+{
+    __atomic_or_fetch(&cpu->attention, bits, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&cpu->sleeping, __ATOMIC_SEQ_CST)) {
+        pthread_mutex_lock(&cpu->vm->lock);
+        pthread_cond_signal(&cpu->wake);
+        pthread_mutex_unlock(&cpu->vm->lock);
+    }
+}
+
+void dbt_pause(DbtCpu *cpu)
+{
+    if (cpu->vm->crowded) {
+        sched_yield();
+    }
+}
+
+/* Enter guest code, unless somebody is alone: wait for the end of that first. */
+static void start_running(DbtCpu *cpu)
+{
+    DbtVm *vm = cpu->vm;
+
+    for (;;) {
+        __atomic_store_n(&cpu->running, true, __ATOMIC_SEQ_CST);
+        if (G_LIKELY(!__atomic_load_n(&vm->exclusive, __ATOMIC_SEQ_CST))) {
+            return;
+        }
+        pthread_mutex_lock(&vm->lock);
+        __atomic_store_n(&cpu->running, false, __ATOMIC_SEQ_CST);
+        pthread_cond_broadcast(&vm->changed);
+        while (vm->exclusive) {
+            pthread_cond_wait(&vm->changed, &vm->lock);
+        }
+        pthread_mutex_unlock(&vm->lock);
+    }
+}
+
+static void stop_running(DbtCpu *cpu)
+{
+    DbtVm *vm = cpu->vm;
+
+    __atomic_store_n(&cpu->running, false, __ATOMIC_SEQ_CST);
+    if (G_UNLIKELY(__atomic_load_n(&vm->exclusive, __ATOMIC_SEQ_CST))) {
+        pthread_mutex_lock(&vm->lock);
+        pthread_cond_broadcast(&vm->changed);
+        pthread_mutex_unlock(&vm->lock);
+    }
+}
+
+static bool others_run(const DbtVm *vm, const DbtCpu *self)
+{
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        if (vm->cpus[i] && vm->cpus[i] != self &&
+            __atomic_load_n(&vm->cpus[i]->running, __ATOMIC_SEQ_CST)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void dbt_exclusive_begin(DbtCpu *cpu)
+{
+    DbtVm *vm = cpu->vm;
+
+    g_assert(!cpu->running);
+    pthread_mutex_lock(&vm->lock);
+    while (vm->exclusive) {
+        pthread_cond_wait(&vm->changed, &vm->lock);
+    }
+    __atomic_store_n(&vm->exclusive, true, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        if (vm->cpus[i] && vm->cpus[i] != cpu) {
+            __atomic_or_fetch(&vm->cpus[i]->attention, ATTENTION_EXCLUSIVE, __ATOMIC_SEQ_CST);
+        }
+    }
+    while (others_run(vm, cpu)) {
+        pthread_cond_wait(&vm->changed, &vm->lock);
+    }
+    pthread_mutex_unlock(&vm->lock);
+}
+
+void dbt_exclusive_end(DbtCpu *cpu)
+{
+    DbtVm *vm = cpu->vm;
+
+    pthread_mutex_lock(&vm->lock);
+    __atomic_store_n(&vm->exclusive, false, __ATOMIC_SEQ_CST);
+    pthread_cond_broadcast(&vm->changed);
+    pthread_mutex_unlock(&vm->lock);
+}
+
+/* --- finding code ----------------------------------------------------------------------------- */
+
+/* Store to @gpa's page takes the slow path from now on, on every vCPU. */
+static void slow_down_writes(DbtVm *vm, uint64_t gpa)
+{
+    for (unsigned c = 0; c < vm->n_cpus; c++) {
+        DbtCpu *cpu = vm->cpus[c];
+        for (unsigned i = 0; cpu && i < MMU_INDEXES * TLB_ENTRIES; i++) {
+            TlbEntry *entry = &cpu->tlb[i];
+            if (align_down(entry->page, PAGE_SIZE) == gpa) {
+                entry->read = TAG_NONE;
+                entry->write = TAG_NONE;
+            }
+        }
+    }
+}
+
+static void make_code(DbtCpu *cpu, uint64_t gpa)
+{
+    if (gpa == GPA_NONE || cache_is_code(cpu->vm->cache, gpa)) {
+        return;
+    }
+    dbt_exclusive_begin(cpu);
+    cache_make_code(cpu->vm->cache, gpa);
+    slow_down_writes(cpu->vm, align_down(gpa, PAGE_SIZE));
+    dbt_exclusive_end(cpu);
+}
+
+/* A block about to be found or made. */
+typedef struct Wanted {
+    uint64_t pc;
+    uint64_t gpa;  /* of pc */
+    uint64_t gpa2; /* of the next page, when known to be needed; else GPA_NONE */
+    bool ram;      /* all of it is RAM: can be cached */
+    unsigned max_insns;
+} Wanted;
+
+static bool fetch_page(DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa)
+{
+    MmuPage page;
+
+    /* the index of code fetches: isa->walk looks at the privilege level itself */
+    if (!cpu->isa->walk(cpu, gva, MMU_FETCH, 0, false, &page)) {
+        return false;
+    }
+    *ret_gpa = page.gpa | gva % PAGE_SIZE;
+    return true;
+}
+
+static void copy_code(DbtCpu *cpu, uint64_t gpa, uint8_t *to, unsigned len)
+{
+    const uint8_t *hva = gm_ram(cpu->memory, gpa, len);
+
+    if (hva) {
+        memcpy(to, hva, len);
+        return;
+    }
+    for (unsigned i = 0; i < len; i++) {
+        to[i] = (uint8_t)gm_mmio_read(cpu->memory, gpa + i, 1);
+    }
+}
+
+static void read_code(DbtCpu *cpu, const Wanted *wanted, GuestCode *code)
+{
+    code->page_left = PAGE_SIZE - (unsigned)(wanted->pc % PAGE_SIZE);
+    code->max_insns = wanted->max_insns;
+    code->length = wanted->ram ? code->page_left : MIN(code->page_left, 16);
+    copy_code(cpu, wanted->gpa, code->bytes, code->length);
+    if (wanted->gpa2 != GPA_NONE) {
+        copy_code(cpu, wanted->gpa2, code->bytes + code->length, 16);
+        code->length += 16;
+    }
+}
+
+static void log_block(DbtCpu *cpu, const IrBlock *ir, uint64_t pc)
+{
+    if (log_on(cpu->log, LOG_IR)) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        ir_print(ir, &cpu->isa->names, text);
+        log_line(cpu->log, LOG_IR, "block at %" G_GINT64_MODIFIER "x, key %x\n%s", pc,
+                 (uint32_t)cpu->key, text->str);
+    }
+}
+
+/* Read, translate and shrink; asks for the next page when the first instruction needs it.
+ * False: the fetch faulted. */
+static bool translate(DbtCpu *cpu, Wanted *wanted, IrBlock *ir)
+{
+    GuestCode code;
+
+    cpu->pc = wanted->pc;
+    read_code(cpu, wanted, &code);
+    ir_block_clear(ir);
+    TranslateResult result = cpu->isa->translate(cpu, &code, ir);
+    if (result == TRANSLATE_MORE) {
+        return false;
+    }
+    ir_optimise(ir);
+    cpu->translated += ir->n_insns;
+    log_block(cpu, ir, wanted->pc);
+    return true;
+}
+
+/* As translate(), inside the cache's code lock, and stored there.  *ret_more: the second page is
+ * needed.  NULL without it: the cache is full. */
+static Block *translate_cached(DbtCpu *cpu, Wanted *wanted, IrBlock *ir, bool *ret_more)
+{
+    BlockCache *cache = cpu->vm->cache;
+    Block *block = NULL;
+
+    cache_translate_begin(cache, wanted->gpa, wanted->gpa2);
+    *ret_more = !translate(cpu, wanted, ir);
+    if (!*ret_more) {
+        block = cache_add(cache, ir, wanted->gpa, wanted->gpa2, (uint32_t)cpu->key);
+    }
+    cache_translate_end(cache);
+    return block;
+}
+
+static bool second_page(DbtCpu *cpu, Wanted *wanted)
+{
+    uint64_t next = align_down(wanted->pc, PAGE_SIZE) + PAGE_SIZE;
+
+    if (!fetch_page(cpu, next, &wanted->gpa2)) {
+        return false;
+    }
+    wanted->ram = wanted->ram && gm_find_ram(cpu->memory, wanted->gpa2);
+    return true;
+}
+
+static bool locate(DbtCpu *cpu, Wanted *wanted)
+{
+    if (!fetch_page(cpu, wanted->pc, &wanted->gpa)) {
+        return false;
+    }
+    wanted->ram = gm_find_ram(cpu->memory, wanted->gpa);
+    return true;
+}
+
+/* The cached block for @wanted if there is one and its second page is still the one mapped. */
+static Block *find_cached(DbtCpu *cpu, Wanted *wanted)
+{
+    Block *block = cache_find(cpu->vm->cache, wanted->gpa, (uint32_t)cpu->key);
+
+    if (!block || block->gpa2 == GPA_NONE) {
+        return block;
+    }
+    if (!second_page(cpu, wanted)) {
+        return NULL; /* faults: the caller sees cpu->fault */
+    }
+    return block->gpa2 == wanted->gpa2 ? block : NULL;
+}
+
+static void flush_cache(DbtCpu *cpu)
+{
+    dbt_exclusive_begin(cpu);
+    cache_flush(cpu->vm->cache);
+    dbt_exclusive_end(cpu);
+}
+
+/* Find or make the block at cpu->pc, and enter it in the jump cache.  NULL: a fault, or the cache
+ * was emptied: come again. */
+static Block *find_block(DbtCpu *cpu, IrBlock *ir)
+{
+    Wanted wanted = { .pc = cpu->pc, .gpa2 = GPA_NONE, .max_insns = IR_MAX_INSNS };
+    bool more;
+
+    if (!locate(cpu, &wanted) || !wanted.ram) {
+        return NULL;
+    }
+    Block *block = find_cached(cpu, &wanted);
+    if (cpu->fault) {
+        return NULL;
+    }
+    if (!block) {
+        make_code(cpu, wanted.gpa);
+        make_code(cpu, wanted.gpa2);
+        block = translate_cached(cpu, &wanted, ir, &more);
+        if (more) {
+            if (!second_page(cpu, &wanted) || !wanted.ram) {
+                return NULL;
+            }
+            make_code(cpu, wanted.gpa2);
+            block = translate_cached(cpu, &wanted, ir, &more);
+        }
+        if (!block) {
+            flush_cache(cpu);
+            return NULL;
+        }
+    }
+    JumpCacheEntry *entry = &cpu->jumps[(wanted.pc ^ wanted.pc >> 12) % JUMP_CACHE_ENTRIES];
+    *entry = (JumpCacheEntry){ wanted.pc, cpu->key, block };
+    return block;
+}
+
+static void renew_key(DbtCpu *cpu)
+{
+    cpu->key = (uint64_t)cpu->tlb_generation << 32 | cpu->isa->context_key(cpu);
+    cpu->key_stale = false;
+}
+
+/* Run one instruction at cpu->pc from a block that is not cached.  Alone: no other vCPU runs. */
+static void step_uncached(DbtCpu *cpu, IrBlock *ir, bool alone)
+{
+    Wanted wanted = { .pc = cpu->pc, .gpa2 = GPA_NONE, .max_insns = 1 };
+    unsigned slot;
+
+    if (!locate(cpu, &wanted)) {
+        return;
+    }
+    if (!translate(cpu, &wanted, ir) &&
+        (!second_page(cpu, &wanted) || !translate(cpu, &wanted, ir))) {
+        return;
+    }
+    Block block = { .gpa = wanted.gpa,
+                    .gpa2 = wanted.gpa2,
+                    .key = (uint32_t)cpu->key,
+                    .n_nodes = (uint16_t)ir->n_nodes,
+                    .n_insns = (uint16_t)ir->n_insns,
+                    .guest_bytes = ir->guest_bytes,
+                    .insns = ir->insns,
+                    .nodes = ir->nodes };
+    cpu->pc = wanted.pc;
+    if (alone) {
+        dbt_exclusive_begin(cpu);
+        cpu->alone = true;
+    } else {
+        start_running(cpu);
+    }
+    /* attention would make the interpreter return at once: that is as good, we come again */
+    interp_run(cpu, &block, &slot);
+    cpu->block = NULL;
+    cpu->key_stale = true;
+    if (alone) {
+        cpu->alone = false;
+        dbt_exclusive_end(cpu);
+    } else {
+        stop_running(cpu);
+    }
+}
+
+/* --- debugging -------------------------------------------------------------------------------- */
+
+void dbt_set_debug(DbtCpu *cpu, const DebugConfig *config)
+{
+    cpu->debug = config ? *config : (DebugConfig){ 0 };
+    cpu->debug_active = cpu->debug.n_points > 0;
+    cpu->debug_watches = false;
+    for (unsigned i = 0; i < cpu->debug.n_points; i++) {
+        cpu->debug_watches |= cpu->debug.points[i].read || cpu->debug.points[i].write;
+    }
+    if (cpu->debug_active) {
+        mmu_flush(cpu); /* pages with watchpoints become slow, blocks one instruction long */
+    }
+    cpu->isa->debug_changed(cpu);
+    cpu->key_stale = true;
+}
+
+/* One instruction for a debugger, then back to it. */
+static void step_once(DbtCpu *cpu, IrBlock *ir)
+{
+    uint64_t before = cpu->instructions;
+
+    step_uncached(cpu, ir, false);
+    if (cpu->fault == FAULT_ALONE || cpu->fault == FAULT_SINGLE) {
+        bool alone = cpu->fault == FAULT_ALONE;
+        cpu->fault = FAULT_NONE;
+        renew_key(cpu);
+        step_uncached(cpu, ir, alone);
+    }
+    if (cpu->instructions != before && !cpu->debug_hit && !cpu->fault) {
+        cpu->debug_hit = true;
+        cpu->debug_exit = (VcpuExit){ .reason = VCPU_EXIT_DEBUG, .debug = DEBUG_STEP };
+    }
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+/* Look at cpu->attention.  False: vcpu_run ends with @exit. */
+static bool attend(DbtCpu *cpu, VcpuExit *exit)
+{
+    uint32_t bits = __atomic_exchange_n(&cpu->attention, 0, __ATOMIC_SEQ_CST);
+
+    if (bits & ATTENTION_INVALIDATE) {
+        cache_drop_written(cpu->vm->cache);
+    }
+    if (bits & ATTENTION_KICK) {
+        __atomic_or_fetch(&cpu->attention, bits & ATTENTION_INTERRUPT, __ATOMIC_SEQ_CST);
+        exit->reason = VCPU_EXIT_KICKED;
+        return false;
+    }
+    if ((bits & ATTENTION_INTERRUPT) && !cpu->fault) {
+        cpu->isa->poll(cpu);
+        cpu->key_stale = true;
+    } else {
+        __atomic_or_fetch(&cpu->attention, bits & ATTENTION_INTERRUPT, __ATOMIC_SEQ_CST);
+    }
+    return true;
+}
+
+/* Wait until something wants this vCPU. */
+static void sleep_halted(DbtCpu *cpu)
+{
+    DbtVm *vm = cpu->vm;
+
+    cpu->exits++;
+    pthread_mutex_lock(&vm->lock);
+    __atomic_store_n(&cpu->sleeping, true, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST)) {
+        pthread_cond_wait(&cpu->wake, &vm->lock);
+    }
+    __atomic_store_n(&cpu->sleeping, false, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&vm->lock);
+}
+
+/* An instruction stopped in front of itself: see why, and do what it takes. */
+static void handle_fault(DbtCpu *cpu, IrBlock *ir)
+{
+    uint8_t fault = cpu->fault;
+
+    cpu->key_stale = true;
+    switch (fault) {
+    case FAULT_EXCEPTION:
+        cpu->fault = FAULT_NONE;
+        cpu->isa->deliver(cpu);
+        if (cpu->debug.step && !cpu->shutdown) {
+            cpu->debug_hit = true;
+            cpu->debug_exit = (VcpuExit){ .reason = VCPU_EXIT_DEBUG, .debug = DEBUG_STEP };
+        }
+        break;
+    case FAULT_DEBUG:
+        cpu->fault = FAULT_NONE;
+        cpu->debug_hit = true;
+        break;
+    default: /* FAULT_ALONE, FAULT_SINGLE */
+        cpu->fault = FAULT_NONE;
+        renew_key(cpu);
+        step_uncached(cpu, ir, fault == FAULT_ALONE);
+    }
+}
+
+/* Jump cache entries of an emptied block cache are wild. */
+static void check_jumps(DbtCpu *cpu)
+{
+    uint64_t flushes = cache_flushes(cpu->vm->cache);
+
+    if (G_UNLIKELY(flushes != cpu->cache_flushes)) {
+        memset(cpu->jumps, 0, JUMP_CACHE_ENTRIES * sizeof(JumpCacheEntry));
+        cpu->cache_flushes = flushes;
+    }
+}
+
+static Block *jump_cache_find(const DbtCpu *cpu)
+{
+    const JumpCacheEntry *entry = &cpu->jumps[(cpu->pc ^ cpu->pc >> 12) % JUMP_CACHE_ENTRIES];
+
+    if (entry->block && entry->pc == cpu->pc && entry->key == cpu->key &&
+        !__atomic_load_n(&entry->block->dead, __ATOMIC_ACQUIRE)) {
+        return entry->block;
+    }
+    return NULL;
+}
+
+/* An exit that waits for the block it leads to. */
+typedef struct Link {
+    Block *from;
+    unsigned slot;
+    uint64_t flushes; /* of the cache when .from ran */
+} Link;
+
+static void run_found(DbtCpu *cpu, Block *block, Link *link)
+{
+    unsigned slot = 0;
+
+    if (link->from && link->flushes == cpu->cache_flushes && block->gpa2 == GPA_NONE &&
+        block->key == link->from->key && link->from->gpa2 == GPA_NONE) {
+        cache_link(cpu->vm->cache, link->from, link->slot, block);
+    }
+    if (log_on(cpu->log, LOG_EXEC)) {
+        log_line(cpu->log, LOG_EXEC, "cpu %u %" G_GINT64_MODIFIER "x key %x", cpu->index, cpu->pc,
+                 (uint32_t)cpu->key);
+    }
+    InterpResult result = interp_run(cpu, block, &slot);
+    *link = (Link){ result == INTERP_LINK ? cpu->block : NULL, slot, cpu->cache_flushes };
+    cpu->block = NULL;
+    if (result >= INTERP_STOP) {
+        cpu->key_stale = true;
+    }
+}
+
+/* Run what is at cpu->pc. */
+static void run_some(DbtCpu *cpu, IrBlock *ir, Link *link)
+{
+    start_running(cpu);
+    check_jumps(cpu);
+    Block *block = jump_cache_find(cpu);
+    if (G_LIKELY(block)) {
+        run_found(cpu, block, link);
+        stop_running(cpu);
+        return;
+    }
+    stop_running(cpu);
+    if (!find_block(cpu, ir) && !cpu->fault) {
+        MmuPage page;
+        if (cpu->isa->walk(cpu, cpu->pc, MMU_FETCH, 0, true, &page) &&
+            !gm_find_ram(cpu->memory, page.gpa)) {
+            step_uncached(cpu, ir, false);
+        }
+    }
+}
+
+void dbt_run(DbtCpu *cpu, VcpuExit *ret_exit)
+{
+    g_autofree IrBlock *ir = g_new(IrBlock, 1);
+    Link link = { 0 };
+
+    memset(ret_exit, 0, sizeof(*ret_exit));
+    for (;;) {
+        if (__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST) && !attend(cpu, ret_exit)) {
+            return;
+        }
+        if (cpu->debug_hit) {
+            cpu->debug_hit = false;
+            *ret_exit = cpu->debug_exit;
+            return;
+        }
+        if (cpu->shutdown) {
+            ret_exit->reason = VCPU_EXIT_SHUTDOWN;
+            return;
+        }
+        if (cpu->fault) {
+            handle_fault(cpu, ir);
+        } else if (cpu->halted) {
+            sleep_halted(cpu);
+        } else {
+            if (cpu->key_stale) {
+                renew_key(cpu);
+            }
+            if (cpu->debug.step) {
+                step_once(cpu, ir);
+            } else {
+                run_some(cpu, ir, &link);
+            }
+        }
+    }
+}
