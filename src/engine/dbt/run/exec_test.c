@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tests of the core with the toy guest: control flow, self-modifying code, faults, devices that
+ * write code, many vCPUs.
+ */
+#include "engine/dbt/run/exec.h"
+
+#include <string.h>
+
+#include "engine/dbt/run/mmu.h"
+#include "engine/dbt/run/toy.h"
+
+enum { RAM = 1 << 20, MAX_CPUS = 4 };
+
+typedef struct Bench {
+    GuestMemory *memory;
+    Clock *clock;
+    DbtVm *vm;
+    ToyCpu *cpu[MAX_CPUS];
+} Bench;
+
+static Bench bench_new(unsigned cpus)
+{
+    Bench b = { .memory = gm_new(), .clock = clock_new_manual() };
+
+    g_assert_true(gm_add_ram(b.memory, 0, RAM, NULL));
+    EngineConfig config = { .memory = b.memory, .clock = b.clock, .cpus = cpus };
+    b.vm = dbt_vm_new(&toy_isa, &config, NULL);
+    g_assert_nonnull(b.vm);
+    for (unsigned i = 0; i < cpus; i++) {
+        b.cpu[i] = (ToyCpu *)dbt_cpu_new(b.vm, i);
+    }
+    return b;
+}
+
+static void bench_free(Bench *b)
+{
+    for (unsigned i = 0; i < MAX_CPUS; i++) {
+        dbt_cpu_free(&b->cpu[i]->base);
+    }
+    dbt_vm_free(b->vm);
+    gm_free(b->memory);
+    clock_free(b->clock);
+}
+
+static void put_code(Bench *b, uint64_t gpa, const char *code, size_t len)
+{
+    memcpy(gm_ram(b->memory, gpa, len), code, len);
+}
+
+/* A thread that runs one vCPU until it is kicked while halted. */
+typedef struct Runner {
+    ToyCpu *cpu;
+    GThread *thread;
+} Runner;
+
+static gpointer runner(gpointer data)
+{
+    ToyCpu *cpu = data;
+    VcpuExit exit;
+
+    dbt_run(&cpu->base, &exit);
+    return NULL;
+}
+
+static bool is_halted(const ToyCpu *cpu)
+{
+    return __atomic_load_n(&cpu->base.sleeping, __ATOMIC_SEQ_CST);
+}
+
+static void start(Runner *r, ToyCpu *cpu, uint64_t pc)
+{
+    cpu->base.pc = pc;
+    cpu->base.halted = false;
+    r->cpu = cpu;
+    r->thread = g_thread_new("vcpu", runner, cpu);
+}
+
+static void finish(Runner *r)
+{
+    while (!is_halted(r->cpu)) {
+        g_thread_yield();
+    }
+    dbt_attention(&r->cpu->base, ATTENTION_KICK);
+    g_thread_join(r->thread);
+}
+
+static void run_to_halt(ToyCpu *cpu, uint64_t pc)
+{
+    Runner r;
+
+    start(&r, cpu, pc);
+    finish(&r);
+}
+
+/* Programs at 0x1000, and what r1 is in the end. */
+#define P(text) text, sizeof(text) - 1
+static const struct {
+    const char *name;
+    const char *code;
+    size_t len;
+    uint64_t want_r1;
+    unsigned want_fault;
+} programs[] = {
+    { "/exec/straight", P("i\1i\1h"), 2, 0 },
+    { "/exec/jump over", P("j\2i\1i\1h"), 1, 0 },
+    /* r2 = 1: the branch is taken, and skips one of two */
+    { "/exec/branch taken", P("i\2z\2\2i\1i\1h"), 1, 0 },
+    { "/exec/branch not taken", P("z\2\2i\1i\1h"), 2, 0 },
+    { "/exec/load", P("l\1\xffh"), 0x5a, 0 },
+    { "/exec/store and load", P("k\2\x77s\2\xfel\1\xfeh"), 0x77, 0 },
+    { "/exec/fault stops in front", P("i\1fi\1h"), 1, 1 },
+};
+
+static void test_program(gconstpointer data)
+{
+    const typeof(programs[0]) *c = data;
+    Bench b = bench_new(1);
+
+    put_code(&b, 0x1000, c->code, c->len);
+    *(uint8_t *)gm_ram(b.memory, 0xff0, 1) = 0x5a;
+    run_to_halt(b.cpu[0], 0x1000);
+    g_assert_cmphex(b.cpu[0]->r[1], ==, c->want_r1);
+    g_assert_cmpuint(b.cpu[0]->fault_kind, ==, c->want_fault);
+    bench_free(&b);
+}
+
+/* An instruction's fault leaves pc at that instruction. */
+static void test_fault_pc(void)
+{
+    Bench b = bench_new(1);
+
+    put_code(&b, 0x1000, P("i\1i\1fi\1h"));
+    run_to_halt(b.cpu[0], 0x1000);
+    g_assert_cmphex(b.cpu[0]->base.pc, ==, 0x1004);
+    g_assert_cmpuint(b.cpu[0]->base.instructions, ==, 2);
+    bench_free(&b);
+}
+
+/* The store changes an instruction further on in its own block: the new one runs. */
+static void test_writes_own_block(void)
+{
+    Bench b = bench_new(1);
+
+    /* at 0x100: s r2 0x11 stores 'h' to 0x110, where an 'i' stands in the same block */
+    put_code(&b, 0x100, P("k\2hs\2\x11i\1i\1i\1i\1i\1i\1h"));
+    run_to_halt(b.cpu[0], 0x100);
+    g_assert_cmpuint(b.cpu[0]->r[1], ==, 5);
+    g_assert_cmphex(b.cpu[0]->base.pc, ==, 0x111);
+    bench_free(&b);
+}
+
+/* Code that ran is changed by a store from another block, then runs again. */
+static void test_writes_other_block(void)
+{
+    Bench b = bench_new(1);
+
+    put_code(&b, 0x200, P("i\1h"));
+    run_to_halt(b.cpu[0], 0x200);
+    put_code(&b, 0x1000, P("k\2hs\2\x20h"));
+    run_to_halt(b.cpu[0], 0x1000);
+    run_to_halt(b.cpu[0], 0x200);
+    g_assert_cmpuint(b.cpu[0]->r[1], ==, 1);
+    bench_free(&b);
+}
+
+/* A device writes code that ran; memory/ tells, and the new code runs. */
+static void test_device_writes_code(void)
+{
+    Bench b = bench_new(1);
+
+    put_code(&b, 0x200, P("i\1h"));
+    run_to_halt(b.cpu[0], 0x200);
+    g_assert_true(gm_write(b.memory, 0x200, "i\2", 2));
+    run_to_halt(b.cpu[0], 0x200);
+    g_assert_cmpuint(b.cpu[0]->r[1], ==, 1);
+    g_assert_cmpuint(b.cpu[0]->r[2], ==, 1);
+    bench_free(&b);
+}
+
+/* An instruction that reaches into the next page, whose second half changes. */
+static void test_straddle(void)
+{
+    Bench b = bench_new(1);
+
+    put_code(&b, 0x1ffd, P("i\1k\1\x05h"));
+    run_to_halt(b.cpu[0], 0x1ffd);
+    g_assert_cmpuint(b.cpu[0]->r[1], ==, 5);
+    g_assert_true(gm_write(b.memory, 0x2001, "\x09", 1));
+    run_to_halt(b.cpu[0], 0x1ffd);
+    g_assert_cmpuint(b.cpu[0]->r[1], ==, 9);
+    bench_free(&b);
+}
+
+static void test_fetch_fault(void)
+{
+    Bench b = bench_new(1);
+
+    run_to_halt(b.cpu[0], TOY_FAULT);
+    g_assert_cmpuint(b.cpu[0]->fault_kind, ==, 3);
+    bench_free(&b);
+}
+
+/* A kick ends a loop that never halts; a kick before the run ends it at once. */
+static void test_kick(void)
+{
+    Bench b = bench_new(1);
+    Runner r;
+
+    put_code(&b, 0x1000, P("i\1j\xfc"));
+    start(&r, b.cpu[0], 0x1000);
+    while (!__atomic_load_n(&b.cpu[0]->r[1], __ATOMIC_RELAXED)) {
+        g_thread_yield();
+    }
+    dbt_attention(&b.cpu[0]->base, ATTENTION_KICK);
+    g_thread_join(r.thread);
+    uint64_t done = b.cpu[0]->r[1];
+    VcpuExit exit;
+    dbt_attention(&b.cpu[0]->base, ATTENTION_KICK);
+    dbt_run(&b.cpu[0]->base, &exit);
+    g_assert_cmpint(exit.reason, ==, VCPU_EXIT_KICKED);
+    g_assert_cmpuint(b.cpu[0]->r[1], ==, done);
+    bench_free(&b);
+}
+
+/* Four vCPUs add 1 to one counter, 20000 times each: none is lost. */
+static void test_atomics(void)
+{
+    Bench b = bench_new(MAX_CPUS);
+    Runner r[MAX_CPUS];
+
+    put_code(&b, 0x1000, P("x\3i\2z\2\xf9h"));
+    for (unsigned i = 0; i < MAX_CPUS; i++) {
+        b.cpu[i]->r[3] = 1;
+        b.cpu[i]->r[2] = -(uint64_t)20000;
+        start(&r[i], b.cpu[i], 0x1000);
+    }
+    for (unsigned i = 0; i < MAX_CPUS; i++) {
+        finish(&r[i]);
+    }
+    uint64_t *counter = gm_ram(b.memory, TOY_DATA, 8);
+    g_assert_cmpuint(*counter, ==, MAX_CPUS * 20000);
+    bench_free(&b);
+}
+
+/* A page that was written, so that its TLB entry is fast, becomes code and is written again. */
+static void test_written_page_becomes_code(void)
+{
+    Bench b = bench_new(1);
+
+    put_code(&b, 0x1000, P("k\2is\2\x20k\2\1h"));
+    put_code(&b, 0x200, P("h\1h"));
+    run_to_halt(b.cpu[0], 0x1000);
+    run_to_halt(b.cpu[0], 0x200);
+    g_assert_cmpuint(b.cpu[0]->r[1], ==, 1);
+    put_code(&b, 0x1100, P("k\2hs\2\x20h"));
+    run_to_halt(b.cpu[0], 0x1100);
+    run_to_halt(b.cpu[0], 0x200);
+    g_assert_cmpuint(b.cpu[0]->r[1], ==, 1);
+    bench_free(&b);
+}
+
+/* A vCPU rewrites code that three others run and run it, while pages become code all the time: nobody hangs,
+ * nobody runs what was never written. */
+static void test_many_writers(void)
+{
+    Bench b = bench_new(MAX_CPUS);
+    Runner r[MAX_CPUS];
+
+    for (unsigned round = 0; round < 30; round++) {
+        uint64_t at = 0x10000 + round * 0x1000;
+        for (unsigned i = 0; i < MAX_CPUS; i++) {
+            /* the last stores r2 = 'h' over the others' jump, then goes there itself */
+            put_code(&b, at, P("i\1i\1j\xfa"));
+            put_code(&b, at + 0x100 + i * 0x40, P("S\2r"));
+        }
+        for (unsigned i = 0; i < MAX_CPUS; i++) {
+            b.cpu[i]->r[0] = at + 4;
+            b.cpu[i]->r[2] = 'h';
+            start(&r[i], b.cpu[i], i == 3 ? at + 0x100 : at);
+        }
+        for (unsigned i = 0; i < MAX_CPUS; i++) {
+            finish(&r[i]);
+        }
+    }
+    bench_free(&b);
+}
+
+/* The cache fills up and is emptied under running vCPUs. */
+static void test_cache_flush(void)
+{
+    Bench b = bench_new(2);
+    Runner r;
+
+    put_code(&b, 0x1000, P("i\1j\xfc"));
+    start(&r, b.cpu[0], 0x1000);
+    put_code(&b, 0x3000, P("i\1h"));
+    for (unsigned i = 0; i < 20; i++) {
+        run_to_halt(b.cpu[1], 0x3000);
+        dbt_exclusive_begin(&b.cpu[1]->base);
+        cache_flush(b.vm->cache);
+        dbt_exclusive_end(&b.cpu[1]->base);
+    }
+    g_assert_cmpuint(b.cpu[1]->r[1], ==, 20);
+    dbt_attention(&b.cpu[0]->base, ATTENTION_KICK);
+    g_thread_join(r.thread);
+    bench_free(&b);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(programs); i++) {
+        g_test_add_data_func(programs[i].name, &programs[i], test_program);
+    }
+    g_test_add_func("/exec/fault pc", test_fault_pc);
+    g_test_add_func("/exec/writes its own block", test_writes_own_block);
+    g_test_add_func("/exec/writes another block", test_writes_other_block);
+    g_test_add_func("/exec/device writes code", test_device_writes_code);
+    g_test_add_func("/exec/written page becomes code", test_written_page_becomes_code);
+    g_test_add_func("/exec/straddles pages", test_straddle);
+    g_test_add_func("/exec/fetch fault", test_fetch_fault);
+    g_test_add_func("/exec/kick", test_kick);
+    g_test_add_func("/exec/atomics of four vCPUs", test_atomics);
+    g_test_add_func("/exec/four vCPUs change code", test_many_writers);
+    g_test_add_func("/exec/cache flush", test_cache_flush);
+    return g_test_run();
+}
