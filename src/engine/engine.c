@@ -56,7 +56,8 @@ const Engine *engine_choose(const char *name, char **ret_reason, GError **error)
             continue;
         }
         g_autofree char *why = NULL;
-        if (!engines[i]->probe(&why)) {
+        bool (*probe)(char **) = engines[i]->probe_asked ?: engines[i]->probe;
+        if (!probe(&why)) {
             set_error_code(error, INSULA_ERROR_HOST,
                            "engine '%s' can't be used here: %s; try --engine auto", name, why);
             return NULL;

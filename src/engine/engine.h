@@ -99,6 +99,9 @@ struct Engine {
     /* Whether it can be used here, and the reason either way, for people ("no /dev/kvm").
      * @ret_reason is newly allocated.  May take up to 100 ms. */
     bool (*probe)(char **ret_reason);
+    /* The same for a person who asked for this engine by name: slow is good enough, and the
+     * reason says so.  NULL: as .probe. */
+    bool (*probe_asked)(char **ret_reason);
     EngineVm *(*vm_new)(const EngineConfig *config, GError **error);
     void (*vm_free)(EngineVm *vm); /* after all its vCPUs */
     /* Frequency of the guest's TSC, fixed at creation. */
