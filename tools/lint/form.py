@@ -10,13 +10,12 @@ SPDX = "SPDX-License-Identifier: GPL-2.0-or-later"
 
 def format_(tree):
     """clang-format would change nothing."""
-    found = []
-    for path in tree.c_files:
-        status, output = tree.run("clang-format", "--dry-run", "--Werror", path)
-        if status:
-            line = re.search(r":(\d+):\d+: error", output)
-            found.append(Finding(path, line[1] if line else 1, "", "clang-format differs"))
-    return found
+    first = {}
+    if tree.c_files:
+        _, output = tree.run("clang-format", "--dry-run", "--Werror", *tree.c_files)
+        for path, line in re.findall(r"^([^\s:]+):(\d+):\d+: error", output, re.M):
+            first.setdefault(path, line)
+    return [Finding(path, line, "", "clang-format differs") for path, line in first.items()]
 
 
 def spdx(tree):

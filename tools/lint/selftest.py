@@ -66,13 +66,16 @@ PLANTED = {
                ({"src/machine/board/a.c": '#include "engine/e.h"\n', "src/engine/e.h": "",
                  "src/engine/dbt/ir/b.c": "/* as on x86 */\n"}, None)],
     "functions": [({"src/common/a.c": TOP + function(101)}, "101 lines"),
+                  ({"src/common/a.c": TOP + function(61) + "int a;\n" * 3000}, "1 of 1 exceed"),
                   ({"src/common/a.c": TOP + function(100)}, None)],
     "files": [({"src/common/a.c": "\n" * 1501}, "1501 lines"),
               ({"src/common/a.c": "\n" * 1500}, None)],
-    "parameters": [({"src/common/a.c": "int f(int a, int b, int c, int d, int e, int g)\n{\n}\n"},
-                    "6 parameters"),
-                   ({"src/common/a.c": "int f(int a, int (*b)(int, int), int c, int d, int e)\n{\n}\n"},
-                    None)],
+    "parameters": [({"src/common/a.c": "int f(int a, int b, int c, int d, int e, int g, int h, int i)\n"
+                     "{\n}\n"}, "8 parameters"),
+                   ({"src/common/a.c": "int f(int a, int b, int c, int d, int e, int g)\n{\n}\n" +
+                     "int a;\n" * 3000}, "1 of 1 exceed"),
+                   ({"src/common/a.c": "int f(int a, int (*b)(int, int), int c, int d, int e)\n{\n}\n" +
+                     "int a;\n" * 3000}, None)],
     "nesting": [({"src/common/a.c": nest(5)}, "5 deep"), ({"src/common/a.c": nest(4)}, None)],
     "macros": [({"src/common/a.c": "#define A(x) x\n" * 4}, "function-like"),
                ({"src/common/a.c": "#if A\n#endif\n" * 3}, "#if"),

@@ -8,7 +8,9 @@ FUNCTION_EXPECTED, FUNCTION_HARD = 60, 100
 FUNCTION_SHARE = 5       # per cent of functions that may lie between the two
 FILE_EXPECTED, FILE_HARD = 800, 1500
 FILE_SHARE = 10          # per cent of .c files that may lie between the two
-PARAMETERS, NESTING = 5, 4
+PARAMETERS, PARAMETERS_HARD = 5, 7
+PARAMETER_SHARE = 2      # per cent of functions that may lie between the two
+NESTING = 4
 MACROS_PER_KSLOC, IFS_PER_KSLOC = 3, 2
 SMALL_TREE = 3           # KSLOC: shares mean little below
 
@@ -18,8 +20,8 @@ def share(tree, long, of, per_cent, what):
     if tree_ksloc(tree) < SMALL_TREE or len(long) * 100 <= per_cent * of:
         return []
     longest = ", ".join(f"{path}:{name} {lines}" for lines, path, name in sorted(long)[::-1][:5])
-    return [Finding("src", 1, what, f"{len(long)} of {of} {what} are long, more than {per_cent} %:"
-                                    f" {longest} …")]
+    return [Finding("src", 1, what, f"{what}: {len(long)} of {of} exceed what is expected, more than"
+                                    f" {per_cent} %: {longest} …")]
 
 
 def tree_ksloc(tree):
@@ -64,10 +66,15 @@ def count_parameters(signature):
 
 
 def parameters(tree):
-    """A function takes at most 5 parameters."""
-    return [Finding(f.path, f.line, f.name,
-                    f"{f.name} takes {count_parameters(f.signature)} parameters")
-            for f in tree.functions if count_parameters(f.signature) > PARAMETERS]
+    """A function takes at most 7 parameters, and few take more than 5."""
+    found, long = [], []
+    for f in tree.functions:
+        takes = count_parameters(f.signature)
+        if takes > PARAMETERS_HARD:
+            found.append(Finding(f.path, f.line, f.name, f"{f.name} takes {takes} parameters"))
+        elif takes > PARAMETERS:
+            long.append((takes, f.path, f.name))
+    return found + share(tree, long, len(tree.functions), PARAMETER_SHARE, "parameters")
 
 
 def depth_of(code):
