@@ -24,8 +24,8 @@ typedef struct BlkHost BlkHost;
 enum { BLK_SECTOR = 512, BLK_MAX_IOV = 128 };
 
 typedef struct BlkOptions {
-    const char *path;    /* a regular file or a block device */
-    const char *format;  /* a name that blk_drivers() lists; NULL: "raw" (never guessed) */
+    const char *path;   /* a regular file or a block device */
+    const char *format; /* a name that blk_drivers() lists; NULL: "raw" (never guessed) */
     bool read_only;
     const BlkHost *host; /* NULL: the host itself */
 } BlkOptions;

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "machine/core/char.h"
+#include "machine/core/power.h"
 
 typedef struct Blk Blk;
 typedef struct Clock Clock;
@@ -32,40 +33,26 @@ typedef struct GuestMemory GuestMemory;
 typedef struct Log Log;
 typedef struct Machine Machine;
 
-typedef enum MachinePower {
-    MACHINE_POWER_OFF,
-    MACHINE_POWER_RESET,
-    MACHINE_POWER_TEST_EXIT, /* the guest wrote a byte to the test-exit port (board/micro.h) */
-} MachinePower;
-
-/* What the guest asks of the machine's owner.  Called on a vCPU's thread with a device's lock
- * held: note it, kick all vCPUs (vcpu_kick), return; act on it elsewhere.  May come again before
- * the owner has acted; the first one counts. */
-typedef struct MachineEvents {
-    void *opaque;
-    void (*power)(void *opaque, MachinePower what, uint8_t value); /* @value of TEST_EXIT */
-} MachineEvents;
-
 typedef struct MachineDisk {
     Blk *blk;           /* from blk_open(); stays the caller's, outlives the machine */
     const char *serial; /* what the guest reads as its id, up to 20 characters; NULL: "insula-N" */
 } MachineDisk;
 
 typedef struct MachineConfig {
-    const char *board;     /* a name that machine_boards() lists; NULL: the first */
+    const char *board; /* a name that machine_boards() lists; NULL: the first */
     const Engine *engine;
     const char *cpu_model; /* NULL: the engine's default */
     unsigned cpus;
-    uint64_t memory_size;  /* in bytes; machine_boards() has the limits */
-    const char *kernel;    /* path of a bzImage or ELF (PVH) kernel; required by micro */
-    const char *initrd;    /* path, or NULL */
-    const char *cmdline;   /* the kernel's command line; NULL: empty */
+    uint64_t memory_size; /* in bytes; machine_boards() has the limits */
+    const char *kernel;   /* path of a bzImage or ELF (PVH) kernel; required by micro */
+    const char *initrd;   /* path, or NULL */
+    const char *cmdline;  /* the kernel's command line; NULL: empty */
     const MachineDisk *disks;
     size_t n_disks;
-    CharBackend *serial;   /* of the UART; NULL: nothing attached */
-    CharBackend *console;  /* of virtio-console; NULL: the machine has no such device */
-    Clock *clock;          /* paused or manual; outlives the machine */
-    Log *log;              /* may be NULL; outlives the machine */
+    CharBackend *serial;  /* of the UART; NULL: nothing attached */
+    CharBackend *console; /* of virtio-console; NULL: the machine has no such device */
+    Clock *clock;         /* paused or manual; outlives the machine */
+    Log *log;             /* may be NULL; outlives the machine */
     MachineEvents events;
 } MachineConfig;
 

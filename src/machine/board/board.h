@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inside of a Machine, for the boards and machine.c only.
+ *
+ * Threads: built on one thread; after that only .vm's target changes hands (see machine.c).
+ */
+#pragma once
+
+#include "engine/engine.h"
+#include "machine/boot/acpi.h"
+#include "machine/boot/boot.h"
+#include "machine/core/io_thread.h"
+#include "machine/core/irq.h"
+#include "machine/device/acpi_pm.h"
+#include "machine/device/ioapic.h"
+#include "machine/device/pic.h"
+#include "machine/machine.h"
+
+enum { BOARD_SHARED_LINES = 8 };
+
+struct Machine {
+    /* fixed after create */
+    const MachineBoard *board;
+    const Engine *engine;
+    EngineVm *vm; /* atomic: NULL until the devices are complete */
+    EngineVcpu *vcpus[ENGINE_MAX_CPUS];
+    X86State *reset_states; /* one per vCPU */
+    unsigned cpus;
+    GuestMemory *memory;
+    DeviceEnv env;
+    MachineEvents events; /* the owner's; .power may be NULL */
+    MachineEvents power;  /* what devices are given: passes on to .events */
+    IoThread *io;
+    GPtrArray *devices; /* Device *, in order of creation */
+    Pic *pic;
+    Ioapic *ioapic;
+    AcpiPm *pm;
+    IrqMerge shared[BOARD_SHARED_LINES]; /* of I/O APIC pins 16 to 23 */
+    BootImage *boot;
+    BootMap map;
+    GByteArray *acpi; /* the tables, for .map.rsdp */
+};
+
+/* Keep @device for reset and free; returns it.  It begins with a Device. */
+void *board_add(Machine *machine, void *device);
+/* ISA interrupt @irq: a pin of the 8259s and its I/O APIC pin. */
+IrqLine board_isa_irq(Machine *machine, unsigned irq);
+/* INTR of the 8259s, and the I/O APIC's messages: to the engine. */
+IrqLine board_intr(Machine *machine);
+MsiTarget board_msi_target(Machine *machine);
+
+/* Build everything but engine and vCPUs into @machine, whose .env, .power and .io are set. */
+bool micro_build(Machine *machine, const MachineConfig *config, GError **error);
+/* How @cpu enters a kernel, from its state at reset. */
+void board_enter(X86State *cpu, const BootEntry *entry);

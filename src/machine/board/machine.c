@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What all boards have in common, see machine.h: from the config to a board's parts, the engine
+ * beneath them, reset, and the end.
+ *
+ * The only files of machine/ that see the engine are in this folder.  Devices reach it through
+ * function pointers; those of an interrupt that comes before the engine exists go nowhere.
+ *
+ * Threads: as machine.h.
+ */
+#include "machine/machine.h"
+
+#include <string.h>
+
+#include "common/error.h"
+#include "machine/board/board.h"
+
+static const MachineBoard boards[] = {
+    {
+        .name = "micro",
+        .summary = "direct kernel boot, virtio-mmio devices, no PCI",
+        .min_memory = MICRO_MIN_MEMORY,
+        .max_memory = MICRO_MAX_MEMORY,
+        .max_cpus = ENGINE_MAX_CPUS,
+        .max_disks = MICRO_MAX_DISKS,
+    },
+    { 0 },
+};
+
+/* In the same order. */
+static bool (*const builders[])(Machine *machine, const MachineConfig *config, GError **error) = {
+    micro_build,
+};
+
+const MachineBoard *machine_boards(void)
+{
+    return boards;
+}
+
+static EngineVm *vm_of(const Machine *m)
+{
+    return __atomic_load_n(&m->vm, __ATOMIC_ACQUIRE);
+}
+
+/* --- wires --- */
+
+static void set_isa_line(void *opaque, unsigned irq, bool level)
+{
+    enum { TIMER_PIN = 2 };
+    Machine *m = opaque;
+
+    pic_set_line(m->pic, irq, level);
+    ioapic_set_line(m->ioapic, irq == 0 ? TIMER_PIN : irq, level);
+}
+
+IrqLine board_isa_irq(Machine *m, unsigned irq)
+{
+    return (IrqLine){ .set = set_isa_line, .opaque = m, .pin = irq };
+}
+
+static void set_intr(void *opaque, unsigned pin, bool level)
+{
+    const Machine *m = opaque;
+    EngineVm *vm = vm_of(m);
+
+    if (vm) {
+        m->engine->vm_extint(vm, level);
+    }
+}
+
+IrqLine board_intr(Machine *m)
+{
+    return (IrqLine){ .set = set_intr, .opaque = m };
+}
+
+static void send_msi(void *opaque, uint64_t address, uint32_t data)
+{
+    const Machine *m = opaque;
+    EngineVm *vm = vm_of(m);
+
+    if (vm) {
+        m->engine->vm_msi(vm, address, data);
+    }
+}
+
+MsiTarget board_msi_target(Machine *m)
+{
+    return (MsiTarget){ .send = send_msi, .opaque = m };
+}
+
+static void set_shared_line(void *opaque, unsigned pin, bool level)
+{
+    const Machine *m = opaque;
+
+    ioapic_set_line(m->ioapic, pin, level);
+}
+
+static int on_extint_ack(void *opaque)
+{
+    const Machine *m = opaque;
+
+    return pic_ack(m->pic);
+}
+
+static void on_ioapic_eoi(void *opaque, uint8_t vector)
+{
+    const Machine *m = opaque;
+
+    ioapic_eoi(m->ioapic, vector);
+}
+
+static void on_power(void *opaque, MachinePower what, uint8_t value)
+{
+    const Machine *m = opaque;
+
+    if (m->events.power) {
+        m->events.power(m->events.opaque, what, value);
+    }
+}
+
+/* --- building --- */
+
+void *board_add(Machine *m, void *device)
+{
+    g_ptr_array_add(m->devices, device);
+    return device;
+}
+
+static bool usage_error(GError **error, const char *text)
+{
+    set_error_code(error, INSULA_ERROR_USAGE, "%s", text);
+    return false;
+}
+
+/* The index of the board that @name means. */
+static bool find_board(const char *name, unsigned *ret_index, GError **error)
+{
+    g_autoptr(GString) known = g_string_new(NULL);
+
+    for (unsigned i = 0; boards[i].name; i++) {
+        if (!name || !strcmp(boards[i].name, name)) {
+            *ret_index = i;
+            return true;
+        }
+        g_string_append_printf(known, "%s%s", i ? ", " : "", boards[i].name);
+    }
+    set_error_code(error, INSULA_ERROR_USAGE, "unknown machine '%s': there are %s", name,
+                   known->str);
+    return false;
+}
+
+/* Numbers that can't be, whatever the board's parts are. */
+static bool check(const MachineBoard *board, const MachineConfig *config, GError **error)
+{
+    if (config->cpus < 1 || config->cpus > board->max_cpus) {
+        set_error_code(error, INSULA_ERROR_USAGE, "machine '%s' takes 1 to %u CPUs, not %u",
+                       board->name, board->max_cpus, config->cpus);
+        return false;
+    }
+    if (config->memory_size < board->min_memory || config->memory_size > board->max_memory) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "machine '%s' takes %" G_GUINT64_FORMAT " MiB to %" G_GUINT64_FORMAT
+                       " GiB of memory, not %" G_GUINT64_FORMAT " MiB",
+                       board->name, board->min_memory >> 20, board->max_memory >> 30,
+                       config->memory_size >> 20);
+        return false;
+    }
+    if (config->memory_size % 4096) {
+        return usage_error(error, "the memory size must be a multiple of 4 KiB");
+    }
+    if (config->n_disks > board->max_disks) {
+        set_error_code(error, INSULA_ERROR_USAGE, "machine '%s' takes up to %u disks, not %zu",
+                       board->name, board->max_disks, config->n_disks);
+        return false;
+    }
+    return true;
+}
+
+static bool add_engine(Machine *m, const MachineConfig *config, GError **error)
+{
+    EngineConfig engine_config = {
+        .memory = m->memory,
+        .clock = config->clock,
+        .log = config->log,
+        .hooks = { .opaque = m, .extint_ack = on_extint_ack, .ioapic_eoi = on_ioapic_eoi },
+        .cpus = config->cpus,
+        .cpu_model = config->cpu_model,
+    };
+    EngineVm *vm = m->engine->vm_new(&engine_config, error);
+
+    if (!vm) {
+        return false;
+    }
+    __atomic_store_n(&m->vm, vm, __ATOMIC_RELEASE);
+    m->reset_states = g_new0(X86State, config->cpus);
+    for (unsigned i = 0; i < config->cpus; i++) {
+        m->vcpus[i] = m->engine->vcpu_new(vm, i, error);
+        if (!m->vcpus[i]) {
+            return false;
+        }
+        m->cpus++;
+        if (!m->engine->vcpu_get_state(m->vcpus[i], &m->reset_states[i], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Load tables and kernel, and have the first CPU enter it. */
+static bool load(Machine *m, GError **error)
+{
+    BootEntry entry;
+
+    gm_write(m->memory, m->map.rsdp, m->acpi->data, m->acpi->len);
+    if (!boot_load(m->boot, m->memory, &m->map, &entry, error)) {
+        return false;
+    }
+    log_line(m->env.log, LOG_BOOT,
+             "%u-bit entry at %" G_GINT64_MODIFIER "x, rsi %" G_GINT64_MODIFIER
+             "x, rbx %" G_GINT64_MODIFIER "x",
+             entry.long_mode ? 64 : 32, entry.rip, entry.rsi, entry.rbx);
+    g_autofree X86State *state = g_memdup2(&m->reset_states[0], sizeof(X86State));
+    board_enter(state, &entry);
+    return m->engine->vcpu_set_state(m->vcpus[0], state, error);
+}
+
+static void reset_devices(Machine *m)
+{
+    for (guint i = 0; i < m->devices->len; i++) {
+        device_reset(g_ptr_array_index(m->devices, i));
+    }
+}
+
+Machine *machine_new(const MachineConfig *config, GError **error)
+{
+    unsigned board;
+
+    if (!find_board(config->board, &board, error) || !check(&boards[board], config, error)) {
+        return NULL;
+    }
+    g_autoptr(Machine) m = g_new0(Machine, 1);
+    m->board = &boards[board];
+    m->engine = config->engine;
+    m->memory = gm_new();
+    m->env = (DeviceEnv){ .memory = m->memory, .clock = config->clock, .log = config->log };
+    m->events = config->events;
+    m->power = (MachineEvents){ .opaque = m, .power = on_power };
+    m->io = io_thread_new("io-0");
+    m->devices = g_ptr_array_new();
+    for (unsigned i = 0; i < BOARD_SHARED_LINES; i++) {
+        irq_merge_init(&m->shared[i], (IrqLine){ set_shared_line, m, 16 + i });
+    }
+    if (!builders[board](m, config, error)) {
+        return NULL;
+    }
+    if (!add_engine(m, config, error)) {
+        return NULL;
+    }
+    reset_devices(m);
+    if (!load(m, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&m);
+}
+
+bool machine_reset(Machine *m, GError **error)
+{
+    reset_devices(m);
+    for (unsigned i = 0; i < m->cpus; i++) {
+        if (!m->engine->vcpu_set_state(m->vcpus[i], &m->reset_states[i], error)) {
+            return false;
+        }
+    }
+    return load(m, error);
+}
+
+void machine_free(Machine *m)
+{
+    if (!m) {
+        return;
+    }
+    /* the last made goes first: interrupt chips outlive what drives their lines */
+    for (guint i = m->devices->len; i > 0; i--) {
+        device_free(g_ptr_array_index(m->devices, i - 1));
+    }
+    g_ptr_array_free(m->devices, TRUE);
+    for (unsigned i = 0; i < m->cpus; i++) {
+        m->engine->vcpu_free(m->vcpus[i]);
+    }
+    if (m->vm) {
+        m->engine->vm_free(m->vm);
+    }
+    for (unsigned i = 0; i < BOARD_SHARED_LINES; i++) {
+        irq_merge_clear(&m->shared[i]);
+    }
+    io_thread_free(m->io);
+    boot_image_free(m->boot);
+    if (m->acpi) {
+        g_byte_array_free(m->acpi, TRUE);
+    }
+    g_free(m->reset_states);
+    gm_free(m->memory);
+    g_free(m);
+}
+
+void machine_power_button(Machine *m)
+{
+    acpi_pm_power_button(m->pm);
+}
+
+const Engine *machine_engine(const Machine *m)
+{
+    return m->engine;
+}
+
+EngineVm *machine_engine_vm(const Machine *m)
+{
+    return vm_of(m);
+}
+
+unsigned machine_cpus(const Machine *m)
+{
+    return m->cpus;
+}
+
+EngineVcpu *machine_vcpu(const Machine *m, unsigned index)
+{
+    g_assert(index < m->cpus);
+    return m->vcpus[index];
+}
+
+GuestMemory *machine_memory(const Machine *m)
+{
+    return m->memory;
+}

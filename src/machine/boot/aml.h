@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writes AML, the byte code of ACPI tables (ACPI 6.5, chapter 20), into a growing array.
+ *
+ * What encloses other things is begun and ended; the end fills in the length:
+ *
+ *   size_t device = aml_begin_device(aml, "COM1");
+ *   aml_name_eisa(aml, "_HID", "PNP0501");
+ *   aml_end(aml, device);
+ *
+ * Threads: no state.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Names are exactly four characters; a scope's may have a leading backslash. */
+size_t aml_begin_scope(GByteArray *aml, const char *name);
+size_t aml_begin_device(GByteArray *aml, const char *name);
+void aml_end(GByteArray *aml, size_t begun);
+
+void aml_name_integer(GByteArray *aml, const char *name, uint32_t value);
+void aml_name_string(GByteArray *aml, const char *name, const char *value);
+/* @id as in "PNP0501". */
+void aml_name_eisa(GByteArray *aml, const char *name, const char *id);
+/* A package of @n integers. */
+void aml_name_package(GByteArray *aml, const char *name, const uint8_t *values, uint8_t n);
+
+/* _CRS: begin, resources, end. */
+typedef struct AmlResources {
+    GByteArray *bytes;
+} AmlResources;
+
+AmlResources aml_begin_resources(void);
+void aml_resource_io(AmlResources *r, uint16_t port, uint8_t len);
+/* An edge-triggered ISA interrupt. */
+void aml_resource_irq(AmlResources *r, unsigned irq);
+void aml_resource_memory32(AmlResources *r, uint32_t base, uint32_t len);
+/* A level-triggered, active-high, shared interrupt by its global number. */
+void aml_resource_interrupt(AmlResources *r, uint32_t gsi);
+/* Writes "_CRS" with all of it, and frees @r's bytes. */
+void aml_end_resources(GByteArray *aml, AmlResources *r);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every device class there is: --describe prints this list, saved states name its rows.
+ *
+ * Threads: no state.
+ */
+#include "machine/device/acpi_pm.h"
+#include "machine/device/i8042.h"
+#include "machine/device/ioapic.h"
+#include "machine/device/pic.h"
+#include "machine/device/pit.h"
+#include "machine/device/rtc.h"
+#include "machine/device/test_exit.h"
+#include "machine/device/uart.h"
+#include "machine/machine.h"
+#include "machine/virtio/blk.h"
+#include "machine/virtio/console.h"
+#include "machine/virtio/rng.h"
+
+static const DeviceClass *const classes[] = {
+    &acpi_pm_class,
+    &i8042_class,
+    &ioapic_class,
+    &pic_class,
+    &pit_class,
+    &rtc_class,
+    &test_exit_class,
+    &uart_class,
+    &virtio_blk_class.device,
+    &virtio_console_class.device,
+    &virtio_rng_class.device,
+    NULL,
+};
+
+const DeviceClass *const *machine_device_classes(void)
+{
+    return classes;
+}

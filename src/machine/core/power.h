@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How a guest ends or restarts its machine: what devices tell the machine's owner.
+ *
+ * Threads: see MachineEvents.
+ */
+#pragma once
+
+#include <stdint.h>
+
+typedef enum MachinePower {
+    MACHINE_POWER_OFF,
+    MACHINE_POWER_RESET,
+    MACHINE_POWER_TEST_EXIT, /* the guest wrote a byte to the test-exit port (device/test_exit.h) */
+} MachinePower;
+
+/* What the guest asks of the machine's owner.  Called on a vCPU's thread with a device's lock
+ * held: note it, kick all vCPUs (vcpu_kick), return; act on it elsewhere.  May come again before
+ * the owner has acted; the first one counts. */
+typedef struct MachineEvents {
+    void *opaque;
+    void (*power)(void *opaque, MachinePower what, uint8_t value); /* @value of TEST_EXIT */
+} MachineEvents;

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ACPI fixed hardware (ACPI 6.5, chapter 4.8): PM1a event and control registers, a 32-bit PM
+ * timer, and a reset register at CF9h as PC chipsets have it.
+ *
+ * The machine is always in ACPI mode (SCI_EN reads as 1, there is no SMI command port).  The one
+ * sleep state is S5; entering it powers the machine off.
+ *
+ * Threads: registers on vCPU threads; the timer on the clock's; the button from any thread; all
+ * under the device's lock.
+ */
+#include "machine/device/acpi_pm.h"
+
+enum { STATUS_TIMER = 1, STATUS_GLOBAL = 0x20, STATUS_POWER_BUTTON = 0x100, STATUS_RTC = 0x400 };
+enum { STATUS_ALL = STATUS_TIMER | STATUS_GLOBAL | STATUS_POWER_BUTTON | STATUS_RTC };
+enum { CONTROL_SCI_ENABLE = 1, CONTROL_SLEEP_ENABLE = 0x2000 };
+
+struct AcpiPm {
+    Device device;
+    /* fixed after create */
+    IrqLine sci;
+    MachineEvents events;
+    Timer *timer;
+    /* lock: device.lock */
+    uint16_t status, enable, control;
+    uint32_t timer_seen; /* the PM timer when its carry was last looked for */
+    uint8_t reset_control;
+};
+
+static uint64_t ticks(AcpiPm *pm)
+{
+    return mul_div(clock_now_ns(pm->device.env.clock), ACPI_PM_TIMER_HZ, NS_PER_SECOND);
+}
+
+/* TMR_STS: the timer's highest bit has changed since we last looked. */
+static void update_carry(AcpiPm *pm)
+{
+    uint32_t now = (uint32_t)ticks(pm);
+
+    if ((now ^ pm->timer_seen) >> 31) {
+        pm->status |= STATUS_TIMER;
+    }
+    pm->timer_seen = now;
+}
+
+static void update(AcpiPm *pm)
+{
+    update_carry(pm);
+    irq_set(&pm->sci, pm->status & pm->enable & STATUS_ALL);
+    if ((pm->enable & STATUS_TIMER) && !(pm->status & STATUS_TIMER)) {
+        uint64_t carry = (ticks(pm) | 0x7fffffff) + 1;
+        timer_set(pm->timer, mul_div(carry, NS_PER_SECOND, ACPI_PM_TIMER_HZ) + 1);
+    } else {
+        timer_cancel(pm->timer);
+    }
+}
+
+static void on_timer(void *opaque)
+{
+    AcpiPm *pm = opaque;
+
+    g_mutex_lock(&pm->device.lock);
+    update(pm);
+    g_mutex_unlock(&pm->device.lock);
+}
+
+void acpi_pm_power_button(AcpiPm *pm)
+{
+    g_mutex_lock(&pm->device.lock);
+    pm->status |= STATUS_POWER_BUTTON;
+    update(pm);
+    g_mutex_unlock(&pm->device.lock);
+}
+
+/* Both event registers as one 32-bit value, so that any width and offset works. */
+static uint64_t read_event(void *opaque, uint64_t offset, unsigned size)
+{
+    AcpiPm *pm = opaque;
+
+    update(pm);
+    return ((uint64_t)pm->enable << 16 | pm->status) >> (offset * 8) & bits_mask(size * 8);
+}
+
+static void write_event(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    AcpiPm *pm = opaque;
+    uint32_t bits = (uint32_t)(value << (offset * 8));
+    uint32_t mask = (uint32_t)(bits_mask(size * 8) << (offset * 8));
+
+    update_carry(pm);
+    pm->status &= (uint16_t)~bits; /* a 1 clears */
+    pm->enable = (uint16_t)((pm->enable & ~(mask >> 16)) | (bits >> 16)) & STATUS_ALL;
+    update(pm);
+}
+
+static uint64_t read_control(void *opaque, uint64_t offset, unsigned size)
+{
+    const AcpiPm *pm = opaque;
+
+    return (uint64_t)(pm->control | CONTROL_SCI_ENABLE) >> (offset * 8) & bits_mask(size * 8);
+}
+
+static void write_control(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    AcpiPm *pm = opaque;
+    uint32_t mask = (uint32_t)(bits_mask(size * 8) << (offset * 8));
+    uint32_t control = (pm->control & ~mask) | (uint32_t)(value << (offset * 8));
+
+    pm->control = control & 0x1c02; /* SLP_TYP, BM_RLD */
+    if (!(control & CONTROL_SLEEP_ENABLE)) {
+        return;
+    }
+    if (bits_get(control, 10, 3) == ACPI_PM_S5_TYPE) {
+        pm->events.power(pm->events.opaque, MACHINE_POWER_OFF, 0);
+    } else {
+        guest_error(&pm->device, "sleep type %u is not offered",
+                    (unsigned)bits_get(control, 10, 3));
+    }
+}
+
+static uint64_t read_timer(void *opaque, uint64_t offset, unsigned size)
+{
+    return (uint32_t)ticks(opaque) >> (offset * 8) & bits_mask(size * 8);
+}
+
+static void write_timer(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+}
+
+static uint64_t read_reset(void *opaque, uint64_t offset, unsigned size)
+{
+    const AcpiPm *pm = opaque;
+
+    return pm->reset_control;
+}
+
+static void write_reset(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    AcpiPm *pm = opaque;
+
+    pm->reset_control = (uint8_t)value & 0xa; /* which kind of reset: both are one to us */
+    if (value & 4) {
+        pm->events.power(pm->events.opaque, MACHINE_POWER_RESET, 0);
+    }
+}
+
+static const IoOps event_ops = { .read = read_event, .write = write_event, .sizes = 1 | 2 | 4 };
+static const IoOps control_ops = { .read = read_control, .write = write_control, .sizes = 1 | 2 };
+static const IoOps timer_ops = { .read = read_timer, .write = write_timer, .sizes = 1 | 2 | 4 };
+static const IoOps reset_ops = { .read = read_reset, .write = write_reset, .sizes = 1 };
+
+static void reset(Device *device)
+{
+    AcpiPm *pm = container_of(device, AcpiPm, device);
+
+    pm->status = pm->enable = pm->control = 0;
+    pm->reset_control = 0;
+    pm->timer_seen = (uint32_t)ticks(pm);
+    update(pm);
+}
+
+static bool loaded(Device *device, GError **error)
+{
+    update(container_of(device, AcpiPm, device));
+    return true;
+}
+
+static void destroy(Device *device)
+{
+    timer_free(container_of(device, AcpiPm, device)->timer);
+}
+
+static const SavedField saved[] = {
+    SAVED(AcpiPm, status),
+    SAVED_RANGE(AcpiPm, enable, 0, STATUS_ALL),
+    SAVED_RANGE(AcpiPm, control, 0, 0x1c02),
+    SAVED(AcpiPm, timer_seen),
+    SAVED_RANGE(AcpiPm, reset_control, 0, 0xa),
+    { 0 },
+};
+
+const DeviceClass acpi_pm_class = {
+    .name = "acpi-pm",
+    .summary = "ACPI power management: power-off, reset, power button, timer",
+    .instance_size = sizeof(AcpiPm),
+    .saved = saved,
+    .reset = reset,
+    .loaded = loaded,
+    .destroy = destroy,
+};
+
+AcpiPm *acpi_pm_new(const DeviceEnv *env, IrqLine sci, MachineEvents events)
+{
+    AcpiPm *pm = device_new(&acpi_pm_class, env, "acpi-pm");
+
+    pm->sci = sci;
+    pm->events = events;
+    pm->timer = timer_new(env->clock, on_timer, pm);
+    device_add_pio(&pm->device, &event_ops, ACPI_PM_EVENT_PORT, 4);
+    device_add_pio(&pm->device, &control_ops, ACPI_PM_CONTROL_PORT, 2);
+    device_add_pio(&pm->device, &timer_ops, ACPI_PM_TIMER_PORT, 4);
+    device_add_pio(&pm->device, &reset_ops, ACPI_PM_RESET_PORT, 1);
+    return pm;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every limit of the machine on what a guest, a file or a person chooses, and its reason.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define LIMIT_MIB (UINT64_C(1) << 20)
+#define LIMIT_TIB (UINT64_C(1) << 40)
+
+/* RAM.  The least that holds boot data, ACPI tables and a small kernel; the most that stays below
+ * the 46 bits of physical address that every CPU model and 4-level paging can map. */
+#define MICRO_MIN_MEMORY (16 * LIMIT_MIB)
+#define MICRO_MAX_MEMORY (16 * LIMIT_TIB)
+
+/* Periodic PIT interrupts come no closer than this: 20 kHz is twenty times what any guest we know
+ * asks for, and a guest that asks for a megahertz must not own a host CPU. */
+enum { PIT_MIN_PERIOD_NS = 50000 };
+
+/* Virtio devices of one machine: each has a page in a window of 64 in the DSDT. */
+enum { MICRO_MAX_VIRTIO = 32, MICRO_MAX_DISKS = 24 };
+
+/* The kernel's command line, where its header doesn't ask for less: Linux takes 2047 bytes, others
+ * more; it must fit its place in low memory. */
+enum { BOOT_MAX_CMDLINE = 32767 };
+
+/* Program headers and bytes of notes of an ELF kernel: real ones have under ten headers and 1 KiB
+ * of notes. */
+enum { ELF_MAX_SEGMENTS = 64, ELF_MAX_NOTES = 65536 };
+
+/* Virtio.  A queue no longer than this also bounds a chain (virtio 1.2, 2.7.5.3.1), and so the
+ * stack that a chain's copy takes; 128 is what gives Linux 126 segments per disk request. */
+enum { VIRTQ_MAX_SIZE = 128, VIRTIO_MAX_QUEUES = 2 };
+
+/* Random bytes per request: a guest asks for 64; more would let it drain the host's time. */
+enum { RNG_MAX_REPLY = 4096 };

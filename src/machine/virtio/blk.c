@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * virtio-blk: a disk (virtio 1.2, section 5.2).
+ *
+ * One queue.  A request is a header that says what and where, then data, then a byte for our
+ * status.  A write is only durable once a flush has been answered; for a guest that didn't
+ * negotiate flushes each write is flushed before it is answered.
+ *
+ * Threads: the queue on the I/O thread, which does the disk's I/O with the device's lock open.
+ */
+#include "machine/virtio/blk.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { FEATURE_SEG_MAX = 2, FEATURE_RO = 5, FEATURE_BLK_SIZE = 6, FEATURE_FLUSH = 9 };
+enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_GET_ID = 8 };
+enum { STATUS_OK = 0, STATUS_IOERR = 1, STATUS_UNSUPPORTED = 2 };
+enum { QUEUE_SIZE = VIRTQ_MAX_SIZE, SEGMENTS = QUEUE_SIZE - 2 }; /* without header and status */
+_Static_assert((int)SEGMENTS <= (int)BLK_MAX_IOV, "the block layer must take any request");
+
+typedef struct BlkHeader {
+    uint32_t type, reserved;
+    uint64_t sector;
+} BlkHeader;
+_Static_assert(sizeof(BlkHeader) == 16, "virtio 1.2, 5.2.6");
+
+/* As far as we fill it. */
+typedef struct BlkConfig {
+    uint64_t capacity; /* in sectors */
+    uint32_t size_max, seg_max;
+    uint8_t geometry[4];
+    uint32_t blk_size;
+    uint8_t rest[36];
+} BlkConfig;
+_Static_assert(sizeof(BlkConfig) == 64, "virtio 1.2, 5.2.4, padded");
+
+typedef struct BlkDev {
+    VirtioDev virtio;
+    /* fixed after create */
+    Blk *blk;
+    char serial[VIRTIO_BLK_ID_LEN];
+    /* since reset; lock: virtio.device.lock */
+    uint64_t requests, errors;
+} BlkDev;
+
+/* A request, cut out of its chain. */
+typedef struct Request {
+    BlkHeader header;
+    struct iovec data[VIRTQ_MAX_SIZE]; /* of IN, OUT and GET_ID */
+    unsigned n_data;
+    size_t len;     /* of .data */
+    bool flush_too; /* a write that must be durable when it is answered */
+} Request;
+
+/* Cut @chain into header, data and status byte; false: it has no room for these. */
+static bool parse(const VirtqChain *chain, Request *request)
+{
+    if (chain->in_len < 1 ||
+        virtq_chain_read(chain, 0, &request->header, sizeof(BlkHeader)) != sizeof(BlkHeader)) {
+        return false;
+    }
+    if (request->header.type == TYPE_OUT) {
+        request->len = chain->out_len - sizeof(BlkHeader);
+        request->n_data =
+            virtq_slice(chain->out, chain->n_out, sizeof(BlkHeader), request->len, request->data);
+    } else {
+        request->len = chain->in_len - 1;
+        request->n_data = virtq_slice(chain->in, chain->n_in, 0, request->len, request->data);
+    }
+    return true;
+}
+
+/* Whether the request's sectors are on the disk. */
+static bool is_on_disk(const BlkDev *dev, const Request *request)
+{
+    uint64_t size = blk_size(dev->blk);
+
+    return request->len % BLK_SECTOR == 0 && request->header.sector <= size / BLK_SECTOR &&
+           range_inside(request->header.sector * BLK_SECTOR, request->len, 0, size);
+}
+
+static int read_or_write(BlkDev *dev, const Request *request)
+{
+    uint64_t offset = request->header.sector * BLK_SECTOR;
+
+    if (!is_on_disk(dev, request)) {
+        return -EINVAL;
+    }
+    if (request->header.type == TYPE_IN) {
+        return blk_readv(dev->blk, offset, request->data, request->n_data);
+    }
+    int result = blk_writev(dev->blk, offset, request->data, request->n_data);
+    return result == 0 && request->flush_too ? blk_flush(dev->blk) : result;
+}
+
+static void copy_serial(const BlkDev *dev, const Request *request)
+{
+    size_t done = 0;
+
+    for (unsigned i = 0; i < request->n_data && done < VIRTIO_BLK_ID_LEN; i++) {
+        size_t part = MIN(request->data[i].iov_len, VIRTIO_BLK_ID_LEN - done);
+        memcpy(request->data[i].iov_base, dev->serial + done, part);
+        done += part;
+    }
+}
+
+/* Do the request; returns its status.  Lock: open. */
+static uint8_t execute(BlkDev *dev, const Request *request)
+{
+    switch (request->header.type) {
+    case TYPE_IN:
+    case TYPE_OUT:
+        return read_or_write(dev, request) == 0 ? STATUS_OK : STATUS_IOERR;
+    case TYPE_FLUSH:
+        return blk_flush(dev->blk) == 0 ? STATUS_OK : STATUS_IOERR;
+    case TYPE_GET_ID:
+        copy_serial(dev, request);
+        return STATUS_OK;
+    default:
+        return STATUS_UNSUPPORTED;
+    }
+}
+
+/* How many bytes of @chain were filled, status included; clears what would else be left as the
+ * guest had it, so that the number is true. */
+static size_t finish(const VirtqChain *chain, const Request *request, uint8_t status)
+{
+    size_t data = chain->in_len - 1;
+    bool filled = status == STATUS_OK && request->header.type == TYPE_IN;
+
+    for (unsigned i = 0; i < chain->n_in && data && !filled; i++) {
+        size_t part = MIN(data, chain->in[i].iov_len);
+        if (request->header.type != TYPE_GET_ID) {
+            memset(chain->in[i].iov_base, 0, part);
+        }
+        data -= part;
+    }
+    virtq_chain_write(chain, chain->in_len - 1, &status, 1);
+    return chain->in_len;
+}
+
+static void on_kick(VirtioDev *virtio, Virtq *q)
+{
+    BlkDev *dev = container_of(virtio, BlkDev, virtio);
+    VirtqChain chain;
+
+    while (virtq_pop(q, &chain)) {
+        Request request = { .flush_too = !virtio_dev_has_feature(virtio, FEATURE_FLUSH) };
+        if (!parse(&chain, &request)) {
+            virtio_dev_broken(virtio, "request without header or status");
+            return;
+        }
+        virtq_begin_io(q);
+        uint8_t status = execute(dev, &request);
+        size_t written = finish(&chain, &request, status);
+        if (!virtq_end_io(q)) {
+            return;
+        }
+        dev->requests++;
+        dev->errors += status != STATUS_OK;
+        log_line(virtio->device.env.log, LOG_VIRTIO,
+                 "%s: type %u sector %" G_GUINT64_FORMAT " length %zu: status %u",
+                 virtio->device.name, request.header.type, request.header.sector, request.len,
+                 status);
+        virtq_push(q, &chain, written);
+    }
+}
+
+static void reset(VirtioDev *virtio)
+{
+    BlkDev *dev = container_of(virtio, BlkDev, virtio);
+
+    dev->requests = dev->errors = 0;
+}
+
+static const SavedField saved[] = {
+    VIRTIO_SAVED(BlkDev),
+    SAVED(BlkDev, requests),
+    SAVED(BlkDev, errors),
+    { 0 },
+};
+
+const VirtioClass virtio_blk_class = {
+    .device = {
+        .name = "virtio-blk",
+        .summary = "disk",
+        .instance_size = sizeof(BlkDev),
+        .saved = saved,
+        .reset = virtio_dev_reset,
+        .loaded = virtio_dev_loaded,
+        .destroy = virtio_dev_destroy,
+    },
+    .device_id = 2,
+    .queues = { { .name = "requests", .size = QUEUE_SIZE, .on_kick = on_kick } },
+    .reset = reset,
+};
+
+VirtioDev *virtio_blk_new(const VirtioSlot *slot, Blk *blk, const char *serial)
+{
+    uint64_t features = 1U << FEATURE_SEG_MAX | 1U << FEATURE_BLK_SIZE | 1U << FEATURE_FLUSH;
+    BlkConfig config = {
+        .capacity = blk_size(blk) / BLK_SECTOR,
+        .seg_max = SEGMENTS,
+        .blk_size = BLK_SECTOR,
+    };
+
+    if (blk_read_only(blk)) {
+        features |= 1U << FEATURE_RO;
+    }
+    BlkDev *dev = virtio_dev_new(&virtio_blk_class, slot, features);
+    dev->blk = blk;
+    memcpy(dev->serial, serial, MIN(strlen(serial), sizeof(dev->serial)));
+    virtio_dev_set_config(&dev->virtio, &config, sizeof(config));
+    return &dev->virtio;
+}

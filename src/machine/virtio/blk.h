@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * virtio-blk, see blk.c.
+ */
+#pragma once
+
+#include "block/block.h"
+#include "machine/virtio/virtio.h"
+
+enum { VIRTIO_BLK_ID_LEN = 20 };
+
+extern const VirtioClass virtio_blk_class;
+
+/* @serial: up to VIRTIO_BLK_ID_LEN characters, the rest is cut off. */
+VirtioDev *virtio_blk_new(const VirtioSlot *slot, Blk *blk, const char *serial);
