@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Program insula-vm: one virtual machine in the foreground.
+ *
+ *   command line -> VmConfig (config/options.h) -> engine -> Vm (vm.h) -> exit status (status.h)
+ *
+ * Threads: main.  The streams, the machine and the vCPUs bring their own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "common/error.h"
+#include "config/options.h"
+#include "vm/describe.h"
+#include "vm/report.h"
+#include "vm/signals.h"
+#include "vm/vm.h"
+
+/* Whoever started us may have closed a standard descriptor; the next file that is opened must not
+ * take its place. */
+static bool fill_standard_fds(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0) {
+        return false;
+    }
+    close(fd);
+    return true;
+}
+
+/* Write @text to standard output.  Takes ownership. */
+static Status print(char *text)
+{
+    bool done = fputs(text, stdout) >= 0 && fflush(stdout) == 0;
+
+    g_free(text);
+    if (!done) {
+        report("cannot write to standard output: %s", g_strerror(errno));
+    }
+    return done ? STATUS_DONE : STATUS_FAILED;
+}
+
+static void name_process(const VmConfig *config)
+{
+    if (config->name) {
+        g_autofree char *name = g_strconcat("vm-", config->name, NULL);
+        prctl(PR_SET_NAME, name); /* as ps and top show it; cut after 15 bytes */
+    }
+}
+
+/* Everything is made and checked before the first word is said and the first instruction run. */
+static Status run(const VmConfig *config, int *ret_signal)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *reason = NULL;
+    guint source = 0;
+
+    if (!vm_config_check(config, &error)) {
+        return report_error(error);
+    }
+    const Engine *engine = engine_choose(config->engine, &reason, &error);
+    if (!engine) {
+        return report_error(error);
+    }
+    signals_block();
+    g_autoptr(Vm) vm = vm_new(config, engine, &error);
+    if (!vm || !vm_open(vm, &error) || !signals_watch(vm, &source, &error)) {
+        return report_error(error);
+    }
+    name_process(config);
+    report("engine %s: %s", engine->name, reason);
+    Status status = vm_run(vm, ret_signal);
+    g_source_remove(source);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(VmConfig) config = vm_config_new();
+    g_autoptr(GError) error = NULL;
+    OptionAction action;
+    int number = 0;
+
+    if (!fill_standard_fds()) {
+        return STATUS_HOST;
+    }
+    if (!options_parse((const char *const *)argv + (argc > 0), config, &action, &error)) {
+        return report_error(error);
+    }
+    g_autofree char *program = g_path_get_basename(argc > 0 ? argv[0] : "insula-vm");
+    switch (action) {
+    case ACTION_HELP:
+        return print(options_help(program));
+    case ACTION_VERSION:
+        return print(g_strdup("insula " INSULA_VERSION "\n"));
+    case ACTION_DESCRIBE:
+        return print(describe());
+    case ACTION_HELP_OPTIONS:
+        return print(options_dump());
+    case ACTION_RUN:
+        break;
+    }
+    Status status = run(config, &number);
+    if (number) {
+        signals_die(number);
+    }
+    return status;
+}

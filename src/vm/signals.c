@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Signals to the process, see signals.h.
+ */
+#include "vm/signals.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/error.h"
+
+static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGTSTP };
+
+static void fill(sigset_t *set)
+{
+    sigemptyset(set);
+    for (unsigned i = 0; i < G_N_ELEMENTS(watched); i++) {
+        sigaddset(set, watched[i]);
+    }
+}
+
+void signals_block(void)
+{
+    sigset_t set;
+
+    fill(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a write to a peer that has gone fails instead */
+}
+
+static gboolean on_signal(gint fd, GIOCondition condition, gpointer data)
+{
+    struct signalfd_siginfo info;
+    Vm *vm = data;
+
+    if (read(fd, &info, sizeof(info)) != sizeof(info)) {
+        return G_SOURCE_CONTINUE;
+    }
+    if (info.ssi_signo == SIGTSTP) {
+        vm_stop_job(vm);
+    } else {
+        vm_end_by_signal(vm, (int)info.ssi_signo);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+bool signals_watch(Vm *vm, guint *ret_source, GError **error)
+{
+    sigset_t set;
+
+    fill(&set);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0) {
+        set_error_errno(error, errno, "cannot make a signalfd");
+        return false;
+    }
+    *ret_source = g_unix_fd_add_full(G_PRIORITY_HIGH, fd, G_IO_IN, on_signal, vm, NULL);
+    return true;
+}
+
+void signals_die(int number)
+{
+    sigset_t set;
+
+    signal(number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    raise(number);
+}

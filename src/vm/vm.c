@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A running machine, see vm.h.
+ */
+#include "vm/vm.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "block/block.h"
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/log.h"
+#include "config/limits.h"
+#include "vm/gdb_server.h"
+#include "vm/report.h"
+#include "vm/stream.h"
+#include "vm/terminal.h"
+
+_Static_assert((int)CONFIG_CPUS_MAX == (int)ENGINE_MAX_CPUS, "config/limits.h says the same");
+
+/* A vCPU leaves vcpu_run within microseconds of a kick; one that needs longer has hung. */
+enum { PARK_SECONDS = 10 };
+
+typedef enum EventKind {
+    EVENT_NONE,
+    EVENT_POWER_OFF,
+    EVENT_RESET,
+    EVENT_TEST_EXIT,
+    EVENT_CRASH, /* triple fault */
+    EVENT_ERROR, /* an engine can't go on */
+    EVENT_DEBUG, /* a point, the end of a step, or vm_halt() */
+    EVENT_END,   /* vm_end() */
+} EventKind;
+
+typedef struct Event {
+    EventKind kind;
+    uint8_t value; /* of EVENT_TEST_EXIT */
+    Status status; /* of EVENT_END */
+    int signal;    /* of EVENT_END: that asked for it, or 0 */
+    GdbStop stop;  /* of EVENT_DEBUG; .cpu of the others */
+    char message[sizeof(((VcpuExit *)NULL)->message)];
+} Event;
+
+typedef struct VmCpu {
+    /* fixed after create */
+    Vm *vm;
+    unsigned index;
+    EngineVcpu *vcpu;
+    GThread *thread;
+    /* lock: vm->mutex */
+    GdbResume order;
+    bool standing;
+} VmCpu;
+
+struct Vm {
+    /* fixed after create */
+    char *name;
+    bool no_reboot;
+    const Engine *engine;
+    GdbConfig gdb_config;
+    Log log;
+    Clock *clock;
+    GPtrArray *disks; /* of Blk */
+    Stream *serial, *console;
+    int raw_fd; /* the terminal that the guest gets, or -1 */
+    Machine *machine;
+    unsigned n_cpus;
+    VmCpu cpus[ENGINE_MAX_CPUS];
+    GMainLoop *loop;
+    /* main thread only */
+    GdbServer *gdb;
+    VmDebugger debugger;
+    bool debugged; /* .debugger is set */
+    bool crashed;  /* a debugger looks at a machine that can't go on */
+    Status status; /* of the end */
+    int end_signal;
+    /* lock: mutex */
+    GMutex mutex;
+    GCond order_changed, stands;
+    bool quit; /* threads end */
+    Event event;
+    bool event_told; /* the main thread will look */
+};
+
+/* ---- orders and events; any thread ---- */
+
+/* Called with the lock held. */
+static void order_all(Vm *vm, GdbResume order)
+{
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        vm->cpus[i].order = order;
+        if (order == GDB_STAY) {
+            vm->engine->vcpu_kick(vm->cpus[i].vcpu);
+        }
+    }
+    g_cond_broadcast(&vm->order_changed);
+}
+
+static gboolean act(gpointer data);
+
+/* Note what happened, stop all vCPUs, and have the main thread act.  An end is stronger than
+ * anything that was noted before. */
+static void note(Vm *vm, const Event *event)
+{
+    g_mutex_lock(&vm->mutex);
+    if (vm->event.kind == EVENT_NONE || event->kind == EVENT_END) {
+        vm->event = *event;
+    }
+    order_all(vm, GDB_STAY);
+    bool tell = !vm->event_told;
+    vm->event_told = true;
+    g_mutex_unlock(&vm->mutex);
+    if (tell) {
+        g_idle_add_full(G_PRIORITY_HIGH, act, vm, NULL);
+    }
+}
+
+static void on_power(void *opaque, MachinePower what, uint8_t value)
+{
+    static const EventKind kinds[] = {
+        [MACHINE_POWER_OFF] = EVENT_POWER_OFF,
+        [MACHINE_POWER_RESET] = EVENT_RESET,
+        [MACHINE_POWER_TEST_EXIT] = EVENT_TEST_EXIT,
+    };
+    Event event = { .kind = kinds[what], .value = value };
+
+    note(opaque, &event);
+}
+
+void vm_end(Vm *vm, Status status)
+{
+    Event event = { .kind = EVENT_END, .status = status };
+
+    note(vm, &event);
+}
+
+void vm_end_by_signal(Vm *vm, int number)
+{
+    Event event = { .kind = EVENT_END, .status = STATUS_FAILED, .signal = number };
+
+    note(vm, &event);
+}
+
+void vm_halt(Vm *vm)
+{
+    Event event = { .kind = EVENT_DEBUG, .stop = { .signal = GDB_SIGINT } };
+
+    note(vm, &event);
+}
+
+/* ---- vCPU threads ---- */
+
+static void on_exit_of_run(VmCpu *cpu, const VcpuExit *exit)
+{
+    Event event = { .stop = { .cpu = cpu->index, .signal = GDB_SIGTRAP } };
+
+    switch (exit->reason) {
+    case VCPU_EXIT_KICKED:
+        return;
+    case VCPU_EXIT_SHUTDOWN:
+        event.kind = EVENT_CRASH;
+        event.stop.signal = GDB_SIGSEGV;
+        break;
+    case VCPU_EXIT_DEBUG:
+        event.kind = EVENT_DEBUG;
+        event.stop.debug = true;
+        event.stop.reason = exit->debug;
+        event.stop.address = exit->address;
+        break;
+    case VCPU_EXIT_ERROR:
+        event.kind = EVENT_ERROR;
+        g_strlcpy(event.message, exit->message, sizeof(event.message));
+        break;
+    }
+    note(cpu->vm, &event);
+}
+
+/* Wait for an order to run; false: the thread shall end. */
+static bool wait_for_order(VmCpu *cpu)
+{
+    Vm *vm = cpu->vm;
+
+    g_mutex_lock(&vm->mutex);
+    while (!vm->quit && cpu->order == GDB_STAY) {
+        cpu->standing = true;
+        g_cond_broadcast(&vm->stands);
+        g_cond_wait(&vm->order_changed, &vm->mutex);
+    }
+    bool run = !vm->quit;
+    cpu->standing = !run;
+    g_cond_broadcast(&vm->stands);
+    g_mutex_unlock(&vm->mutex);
+    return run;
+}
+
+static gpointer cpu_main(gpointer data)
+{
+    VmCpu *cpu = data;
+
+    while (wait_for_order(cpu)) {
+        VcpuExit exit = { 0 };
+        cpu->vm->engine->vcpu_run(cpu->vcpu, &exit);
+        on_exit_of_run(cpu, &exit);
+    }
+    return NULL;
+}
+
+/* ---- the main thread: standing and going ---- */
+
+/* Wait until all vCPUs stand, as they were told to. */
+static bool wait_for_stand(Vm *vm)
+{
+    int64_t until_us = g_get_monotonic_time() + PARK_SECONDS * G_TIME_SPAN_SECOND;
+    bool all = true;
+
+    g_mutex_lock(&vm->mutex);
+    for (unsigned i = 0; i < vm->n_cpus && all; i++) {
+        while (!vm->cpus[i].standing && all) {
+            all = g_cond_wait_until(&vm->stands, &vm->mutex, until_us);
+        }
+    }
+    g_mutex_unlock(&vm->mutex);
+    if (all) {
+        clock_pause(vm->clock);
+    }
+    return all;
+}
+
+bool vm_halt_now(Vm *vm)
+{
+    g_mutex_lock(&vm->mutex);
+    order_all(vm, GDB_STAY);
+    g_mutex_unlock(&vm->mutex);
+    return wait_for_stand(vm);
+}
+
+static void order_go(Vm *vm, const GdbResume *how)
+{
+    clock_resume(vm->clock);
+    g_mutex_lock(&vm->mutex);
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        vm->cpus[i].order = how ? how[i] : GDB_GO;
+        /* from now on it counts as running, or a stop that comes at once would take it for
+         * standing before its thread has seen the order */
+        vm->cpus[i].standing &= vm->cpus[i].order == GDB_STAY;
+    }
+    g_cond_broadcast(&vm->order_changed);
+    g_mutex_unlock(&vm->mutex);
+}
+
+static void finish(Vm *vm, Status status)
+{
+    vm->status = status;
+    if (vm->debugged) {
+        vm->debugger.ended(vm->debugger.opaque, status);
+    }
+    g_main_loop_quit(vm->loop);
+}
+
+static void restart(Vm *vm)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (vm->no_reboot) {
+        finish(vm, STATUS_DONE);
+    } else if (!machine_reset(vm->machine, &error)) {
+        finish(vm, report_error(error));
+    } else {
+        order_go(vm, NULL);
+    }
+}
+
+/* A triple fault: say where, for the person who has to find out why. */
+static void crash(Vm *vm, const GdbStop *stop)
+{
+    X86State state;
+
+    if (vm->engine->vcpu_get_state(vm->cpus[stop->cpu].vcpu, &state, NULL)) {
+        report("the guest crashed: triple fault on vCPU %u at %04x:%016" PRIx64 " (cr2 %016" PRIx64
+               "); --log int,cpu shows how it came to it",
+               stop->cpu, state.segment[X86_CS].selector, state.rip, state.cr2);
+    } else {
+        report("the guest crashed: triple fault on vCPU %u; --log int,cpu shows how it came to it",
+               stop->cpu);
+    }
+    if (vm->debugged) {
+        vm->crashed = true;
+        vm->debugger.stopped(vm->debugger.opaque, stop);
+    } else {
+        finish(vm, STATUS_CRASHED);
+    }
+}
+
+static void debug_stop(Vm *vm, const GdbStop *stop)
+{
+    if (vm->debugged) {
+        vm->debugger.stopped(vm->debugger.opaque, stop);
+    } else {
+        order_go(vm, NULL); /* the debugger left while this was on its way */
+    }
+}
+
+static void act_on(Vm *vm, const Event *event)
+{
+    switch (event->kind) {
+    case EVENT_NONE:
+        break;
+    case EVENT_POWER_OFF:
+        finish(vm, STATUS_DONE);
+        break;
+    case EVENT_RESET:
+        restart(vm);
+        break;
+    case EVENT_TEST_EXIT:
+        finish(vm, (Status)MIN(STATUS_TEST + event->value, UINT8_MAX));
+        break;
+    case EVENT_CRASH:
+        crash(vm, &event->stop);
+        break;
+    case EVENT_ERROR:
+        report("engine %s can't go on on vCPU %u: %s", vm->engine->name, event->stop.cpu,
+               event->message);
+        finish(vm, STATUS_FAILED);
+        break;
+    case EVENT_DEBUG:
+        debug_stop(vm, &event->stop);
+        break;
+    case EVENT_END:
+        vm->end_signal = event->signal;
+        finish(vm, event->status);
+        break;
+    }
+}
+
+static gboolean act(gpointer data)
+{
+    Vm *vm = data;
+
+    /* once more: a debugger that left meanwhile may have let them go */
+    bool stood = vm_halt_now(vm);
+    g_mutex_lock(&vm->mutex);
+    Event event = vm->event;
+    vm->event = (Event){ 0 };
+    vm->event_told = false;
+    g_mutex_unlock(&vm->mutex);
+    if (stood) {
+        act_on(vm, &event);
+    } else {
+        report("a vCPU doesn't stop: this is a defect of engine %s; ending", vm->engine->name);
+        _exit(STATUS_FAILED); /* its thread can't be joined, nor its memory freed */
+    }
+    return G_SOURCE_REMOVE;
+}
+
+/* ---- the debugger's side ---- */
+
+void vm_set_debugger(Vm *vm, const VmDebugger *debugger)
+{
+    vm->debugged = debugger != NULL;
+    vm->debugger = debugger ? *debugger : (VmDebugger){ 0 };
+}
+
+void vm_resume(Vm *vm, const GdbResume *how, const DebugPoint *points, unsigned n)
+{
+    DebugConfig config = { .n_points = n };
+
+    if (vm->crashed) {
+        finish(vm, STATUS_CRASHED);
+        return;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        config.points[i] = points[i];
+    }
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        g_autoptr(GError) error = NULL;
+        config.step = how[i] == GDB_STEP;
+        bool wanted = n || config.step;
+        if (!vm->engine->vcpu_set_debug(vm->cpus[i].vcpu, wanted ? &config : NULL, &error)) {
+            report_error(error);
+        }
+    }
+    order_go(vm, how);
+}
+
+void vm_resume_all(Vm *vm)
+{
+    GdbResume how[ENGINE_MAX_CPUS];
+
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        how[i] = GDB_GO;
+    }
+    vm_resume(vm, how, NULL, 0);
+}
+
+Machine *vm_machine(Vm *vm)
+{
+    return vm->machine;
+}
+
+const Log *vm_log(Vm *vm)
+{
+    return &vm->log;
+}
+
+/* ---- the person at the terminal ---- */
+
+char *vm_status_line(Vm *vm)
+{
+    VcpuStats sum = { 0 };
+    unsigned going = 0;
+
+    g_mutex_lock(&vm->mutex);
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        going += !vm->cpus[i].standing;
+    }
+    g_mutex_unlock(&vm->mutex);
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        VcpuStats stats = { 0 };
+        vm->engine->vcpu_stats(vm->cpus[i].vcpu, &stats);
+        sum.instructions += stats.instructions;
+        sum.exits += stats.exits;
+    }
+    return g_strdup_printf(
+        "%s: engine %s, %u of %u vCPUs run, %.1f s, %" PRIu64 " instructions, %" PRIu64 " exits",
+        vm->name, vm->engine->name, going, vm->n_cpus,
+        (double)clock_now_ns(vm->clock) / (double)NS_PER_SECOND, sum.instructions, sum.exits);
+}
+
+static gboolean act_quit(gpointer data)
+{
+    vm_end(data, STATUS_DONE);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean act_power(gpointer data)
+{
+    machine_power_button(((Vm *)data)->machine);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean act_status(gpointer data)
+{
+    g_autofree char *line = vm_status_line(data);
+
+    report("%s", line);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean act_help(gpointer data)
+{
+    escape_help(report);
+    return G_SOURCE_REMOVE;
+}
+
+/* On the stream's thread. */
+static void on_key(void *opaque, EscapeKey key)
+{
+    static const GSourceFunc acts[] = {
+        [ESCAPE_QUIT] = act_quit,
+        [ESCAPE_POWER] = act_power,
+        [ESCAPE_STATUS] = act_status,
+        [ESCAPE_HELP] = act_help,
+    };
+
+    g_idle_add_full(G_PRIORITY_HIGH, acts[key], opaque, NULL);
+}
+
+void vm_stop_job(Vm *vm)
+{
+    GdbResume orders[ENGINE_MAX_CPUS];
+    bool raw = terminal_is_raw();
+
+    g_mutex_lock(&vm->mutex);
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        orders[i] = vm->cpus[i].order;
+    }
+    g_mutex_unlock(&vm->mutex);
+    if (!vm_halt_now(vm)) {
+        return;
+    }
+    terminal_restore();
+    kill(getpid(), SIGSTOP); /* here time passes, until somebody sends SIGCONT */
+    if (raw) {
+        terminal_raw(vm->raw_fd, NULL);
+    }
+    order_go(vm, orders);
+}
+
+/* ---- life ---- */
+
+static bool open_disks(Vm *vm, const VmConfig *config, GError **error)
+{
+    for (unsigned i = 0; i < config->disks->len; i++) {
+        const DiskConfig *disk = g_ptr_array_index(config->disks, i);
+        BlkOptions options = { .path = disk->file,
+                               .format = disk->format,
+                               .read_only = disk->read_only };
+        Blk *blk = blk_open(&options, error);
+        if (!blk) {
+            return false;
+        }
+        g_ptr_array_add(vm->disks, blk);
+    }
+    return true;
+}
+
+static bool build(Vm *vm, const VmConfig *config, GError **error)
+{
+    MachineDisk disks[CONFIG_DISKS_MAX] = { { 0 } };
+    StreamKeys keys = { vm, on_key };
+
+    for (unsigned i = 0; i < vm->disks->len; i++) {
+        disks[i].blk = g_ptr_array_index(vm->disks, i);
+    }
+    vm->serial = stream_new(&config->serial, "serial", &keys);
+    if (config->console.kind != SERIAL_NONE) {
+        vm->console = stream_new(&config->console, "console", &keys);
+    }
+    const MachineConfig machine = {
+        .board = config->machine,
+        .engine = vm->engine,
+        .cpu_model = config->cpu_model,
+        .cpus = config->cpus,
+        .memory_size = config->memory,
+        .kernel = config->kernel,
+        .initrd = config->initrd,
+        .cmdline = config->append,
+        .disks = disks,
+        .n_disks = vm->disks->len,
+        .serial = stream_backend(vm->serial),
+        .console = vm->console ? stream_backend(vm->console) : NULL,
+        .clock = vm->clock,
+        .log = &vm->log,
+        .events = { vm, on_power },
+    };
+    vm->machine = machine_new(&machine, error);
+    if (!vm->machine) {
+        return false;
+    }
+    vm->n_cpus = machine_cpus(vm->machine);
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        vm->cpus[i] =
+            (VmCpu){ .vm = vm, .index = i, .vcpu = machine_vcpu(vm->machine, i), .standing = true };
+    }
+    return true;
+}
+
+Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
+{
+    g_autoptr(Vm) vm = g_new0(Vm, 1);
+
+    vm->name = g_strdup(config->name ? config->name : config->machine);
+    vm->no_reboot = config->no_reboot;
+    vm->engine = engine;
+    vm->gdb_config = config->gdb;
+    vm->gdb_config.path = g_strdup(config->gdb.path);
+    log_init(&vm->log, config->log_mask, STDERR_FILENO);
+    bool stdio = config->serial.kind == SERIAL_STDIO || config->console.kind == SERIAL_STDIO;
+    vm->raw_fd = stdio ? STDIN_FILENO : -1;
+    vm->clock = clock_new_host();
+    clock_pause(vm->clock);
+    vm->disks = g_ptr_array_new_with_free_func((GDestroyNotify)blk_close);
+    vm->loop = g_main_loop_new(NULL, FALSE);
+    g_mutex_init(&vm->mutex);
+    g_cond_init(&vm->order_changed);
+    g_cond_init(&vm->stands);
+    if (!open_disks(vm, config, error) || !build(vm, config, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&vm);
+}
+
+bool vm_open(Vm *vm, GError **error)
+{
+    if (!stream_open(vm->serial, error) || (vm->console && !stream_open(vm->console, error))) {
+        return false;
+    }
+    if (vm->gdb_config.kind != GDB_OFF) {
+        vm->gdb = gdb_server_new(vm, &vm->gdb_config, error);
+        return vm->gdb != NULL;
+    }
+    return true;
+}
+
+static void end_threads(Vm *vm)
+{
+    g_mutex_lock(&vm->mutex);
+    vm->quit = true;
+    order_all(vm, GDB_STAY);
+    g_mutex_unlock(&vm->mutex);
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        g_clear_pointer(&vm->cpus[i].thread, g_thread_join);
+    }
+}
+
+Status vm_run(Vm *vm, int *ret_signal)
+{
+    g_autoptr(GError) error = NULL;
+
+    *ret_signal = 0;
+    if (vm->raw_fd >= 0 && !terminal_raw(vm->raw_fd, &error)) {
+        return report_error(error);
+    }
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        g_autofree char *name = g_strdup_printf("vcpu-%u", i);
+        vm->cpus[i].thread = g_thread_new(name, cpu_main, &vm->cpus[i]);
+    }
+    if (vm->gdb_config.kind == GDB_OFF || !vm->gdb_config.wait) {
+        order_go(vm, NULL);
+    }
+    g_main_loop_run(vm->loop);
+    end_threads(vm);
+    *ret_signal = vm->end_signal;
+    return vm->status;
+}
+
+void vm_free(Vm *vm)
+{
+    if (!vm) {
+        return;
+    }
+    gdb_server_free(vm->gdb);
+    machine_free(vm->machine);
+    stream_free(vm->serial);
+    stream_free(vm->console);
+    terminal_restore();
+    while (g_idle_remove_by_data(vm)) {
+        /* what was still to be acted on */
+    }
+    g_ptr_array_unref(vm->disks);
+    clock_free(vm->clock);
+    g_main_loop_unref(vm->loop);
+    g_mutex_clear(&vm->mutex);
+    g_cond_clear(&vm->order_changed);
+    g_cond_clear(&vm->stands);
+    g_free(vm->gdb_config.path);
+    g_free(vm->name);
+    g_free(vm);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A running machine: its vCPU threads, what they are told, and how it all ends.
+ *
+ *   vm_new     nothing runs; files are open, sockets are not
+ *   vm_open    sockets and files of streams, gdb's socket
+ *   vm_run     vCPU threads run; the caller's thread serves the main loop until the end
+ *
+ * A vCPU thread is "vcpu-N".  It runs while its order says so, and stands otherwise.  What it
+ * meets (power-off, reset, triple fault, a breakpoint) is noted as the machine's event, the first
+ * one counts; all vCPUs are then told to stand, and the main thread acts on it when they do.
+ *
+ * Threads: all functions on the main thread, unless they say otherwise.
+ * Locks: vm->mutex is taken last of all, and nothing is called under it but vcpu_kick().
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "engine/engine.h"
+#include "machine/machine.h"
+#include "vm/gdb.h"
+#include "vm/status.h"
+
+typedef struct Vm Vm;
+
+/* Build the machine of @config with @engine.  @config is needed only now. */
+Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error);
+bool vm_open(Vm *vm, GError **error);
+/* Run the machine to its end; returns the exit status.  *@ret_signal is the signal that ended it,
+ * or 0. */
+Status vm_run(Vm *vm, int *ret_signal);
+/* @vm may be NULL. */
+void vm_free(Vm *vm);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)
+
+/* End the machine soon with @status; from any thread. */
+void vm_end(Vm *vm, Status status);
+/* The same, because of signal @number. */
+void vm_end_by_signal(Vm *vm, int number);
+/* What Ctrl-Z is to other programs (SIGTSTP): give the terminal back and stop the process; when it
+ * continues, so does the machine, for whose clock no time has passed. */
+void vm_stop_job(Vm *vm);
+/* One line on what the machine does now.  Newly allocated. */
+char *vm_status_line(Vm *vm);
+
+/* ---- for the debugger ---- */
+
+/* What it is told; on the main thread. */
+typedef struct VmDebugger {
+    void *opaque;
+    /* All vCPUs stand because of a point, a step, vm_halt() or a triple fault. */
+    void (*stopped)(void *opaque, const GdbStop *stop);
+    void (*ended)(void *opaque, int status);
+} VmDebugger;
+
+/* @debugger is told of stops from now on; NULL: nobody, and points are gone. */
+void vm_set_debugger(Vm *vm, const VmDebugger *debugger);
+/* Stop all vCPUs; the debugger is told when they stand. */
+void vm_halt(Vm *vm);
+/* Stop all vCPUs and wait for it; false: one doesn't stop. */
+bool vm_halt_now(Vm *vm);
+/* Let vCPU i go on as @how[i] says, with @n points.  All stand now. */
+void vm_resume(Vm *vm, const GdbResume *how, const DebugPoint *points, unsigned n);
+/* Let all of them run, without points. */
+void vm_resume_all(Vm *vm);
+Machine *vm_machine(Vm *vm);
+const Log *vm_log(Vm *vm);
