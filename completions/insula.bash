@@ -22,7 +22,7 @@ _insula_run_options() {
 
 _insula() {
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W 'run --help --version' -- "${COMP_WORDS[1]}")
+        mapfile -t COMPREPLY < <(compgen -W '@VERBS@' -- "${COMP_WORDS[1]}")
     elif [[ ${COMP_WORDS[1]} == run ]]; then
         _insula_run_options
     fi
