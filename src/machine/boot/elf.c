@@ -219,7 +219,7 @@ static bool plan_segments(BootPlan *plan, const ElfKernel *elf, uint64_t entry, 
 static bool make_plan(BootPlan *plan, BootEntry *ret_entry, GError **error)
 {
     g_autofree ElfKernel *elf = g_new0(ElfKernel, 1);
-    uint64_t entry;
+    uint64_t entry = 0;
 
     elf->file = plan->image->kernel;
     if (!read_headers(elf, error) || !find_entry(elf, &entry, error) ||
