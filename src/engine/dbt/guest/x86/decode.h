@@ -69,7 +69,8 @@ typedef enum X86OperandKind {
     OPERAND_SEG,
     OPERAND_CR,
     OPERAND_DR,
-    OPERAND_ST, /* x87 ST(.reg) */
+    OPERAND_ST,     /* x87 ST(.reg) */
+    OPERAND_STRING, /* memory at rSI (.reg X86_RSI) or rDI */
 } X86OperandKind;
 
 typedef struct X86Operand {
@@ -126,6 +127,7 @@ enum {
     OPCODE_ALIGN = 1 << 8,     /* 16-byte memory operand must be aligned (not with VEX) */
     OPCODE_PROTECTED = 1 << 9, /* #UD in real and virtual-8086 mode */
     OPCODE_RING0 = 1 << 10,    /* #GP(0) unless CPL is 0 */
+    OPCODE_REGFORM = 1 << 11,  /* ModRM names a register whatever its mod says (MOV CR, DR) */
 };
 
 struct X86Opcode {

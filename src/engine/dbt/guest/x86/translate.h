@@ -40,6 +40,32 @@ enum {
     KEY_UMIP = 1 << 23,
 };
 
+/* Where the arithmetic flags are while a block is translated (tr_flags.c). */
+typedef enum TrFlagsKind {
+    FLAGS_STATE,  /* in CPU state, by an earlier block or a helper */
+    FLAGS_RECORD, /* the record of the next members */
+    FLAGS_SHIFT,  /* a shift by a variable count: those before, if the count is 0 */
+} TrFlagsKind;
+
+typedef struct TrRecord {
+    uint16_t op; /* FOP_ + size step */
+    IrVal a, b, c;
+} TrRecord;
+
+typedef struct TrFlags {
+    TrFlagsKind kind;
+    bool dirty; /* not in CPU state yet */
+    TrRecord now;
+    IrVal result; /* of the operation, where it is at hand; else 0 */
+    /* INC, DEC: now.b, the carry before, is not computed yet; it is that of .before, or in CPU
+     * state if .before_known is false */
+    bool lazy_carry, before_known;
+    TrRecord before;
+    /* CF and OF set by a later instruction that left the others alone; 0 = not */
+    IrVal carry, overflow;
+    bool over_dirty;
+} TrFlags;
+
 typedef struct X86Tr {
     IrBlock *ir;
     X86Cpu *cpu; /* for what can't change under a block: model; everything else is in .key */
@@ -50,11 +76,10 @@ typedef struct X86Tr {
     bool ended;     /* an exit was emitted */
     /* guest registers already in values; 0 = not (value 0 is never a register) */
     IrVal gpr[16];
-    /* flags: the last setter, if this block has one */
-    bool flags_known; /* the next four hold them */
-    bool flags_dirty; /* and they are not in CPU state yet */
-    uint16_t flag_op;
-    IrVal flag_a, flag_b, flag_c;
+    /* the current instruction's memory operand, once its address was made; 0 = not */
+    IrVal linear;
+    bool linear_write; /* and checked for writing */
+    TrFlags flags;
 } X86Tr;
 
 static inline X86Mode tr_mode(const X86Tr *t)
@@ -69,8 +94,15 @@ void tr_set_reg(X86Tr *t, unsigned reg, unsigned size, bool high, IrVal value);
 /* A helper changed general registers in CPU state: read them again. */
 void tr_forget_regs(X86Tr *t);
 
+/* The low @size bytes of @value, zero-extended; no node where it is so already. */
+IrVal tr_zero_extend(X86Tr *t, IrVal value, unsigned size);
+IrVal tr_sign_extend(X86Tr *t, IrVal value, unsigned size);
 /* Operand @n of the instruction: value zero-extended to 64 bits; .size 1 to 8. */
 IrVal tr_operand(X86Tr *t, const X86Insn *insn, unsigned n);
+/* The same with anything above its size: for operations that don't look there. */
+IrVal tr_operand_raw(X86Tr *t, const X86Insn *insn, unsigned n);
+/* A memory operand that will be written later: its address, checked for writing. */
+void tr_will_write(X86Tr *t, const X86Insn *insn, unsigned n);
 void tr_set_operand(X86Tr *t, const X86Insn *insn, unsigned n, IrVal value);
 /* Offset of the memory operand in its segment, wrapped to the address size (as LEA gives it). */
 IrVal tr_effective_address(X86Tr *t, const X86Insn *insn);
@@ -84,6 +116,8 @@ unsigned tr_mmu(const X86Tr *t, unsigned segment);
 /* Loads and stores by linear address; sync flags first, check alignment when KEY_ALIGN. */
 IrVal tr_load(X86Tr *t, IrVal linear, unsigned size, unsigned segment);
 void tr_store(X86Tr *t, IrVal linear, IrVal value, unsigned size, unsigned segment);
+/* Atomic operation (IR_XADD8, ...) on the memory operand @n: the old value. */
+IrVal tr_atomic(X86Tr *t, const X86Insn *insn, unsigned n, IrOp op, IrVal value);
 
 /* The XMM register @n's offset in CPU state, and the offset at which operand @n (XMM or memory)
  * can be read: memory of @size bytes is first loaded to the scratch vector @scratch (0 to 3). */
@@ -99,6 +133,12 @@ void tr_sync_flags(X86Tr *t);
 void tr_forget_flags(X86Tr *t);
 /* Condition code @cc (0 to 15, as in Jcc) as 0 or 1. */
 IrVal tr_condition(X86Tr *t, unsigned cc);
+/* Set CF and OF, unless 0, and leave the other flags alone. */
+void tr_set_carry(X86Tr *t, IrVal carry, IrVal overflow);
+/* Flags of a shift by a count known at run time only (FOP_SHL, FOP_SHR, FOP_SAR with size). */
+void tr_set_shift_flags(X86Tr *t, unsigned flag_op, IrVal operand, IrVal count, IrVal result);
+/* Flags of INC (FOP_INC) and DEC: all but CF. */
+void tr_set_inc_flags(X86Tr *t, unsigned flag_op, IrVal result);
 /* CF as 0 or 1; all arithmetic flags as a word. */
 IrVal tr_carry(X86Tr *t);
 IrVal tr_flags(X86Tr *t);
@@ -106,6 +146,8 @@ IrVal tr_flags(X86Tr *t);
 /* Call a helper of the guest's table that may fault, read or write any state: flags are synced
  * before; registers and flags are forgotten after. */
 IrVal tr_call(X86Tr *t, unsigned helper, IrVal a, IrVal b, IrVal c);
+/* The same for a helper that leaves general registers and arithmetic flags alone. */
+IrVal tr_call_keep(X86Tr *t, unsigned helper, IrVal a, IrVal b, IrVal c);
 /* One that neither faults nor touches registers, flags or memory. */
 IrVal tr_call_pure(X86Tr *t, unsigned helper, IrVal a, IrVal b, IrVal c);
 /* Raise here, and end the block. */
@@ -118,7 +160,25 @@ void tr_exit_stop(X86Tr *t);  /* the same, but context or interrupts may have ch
 void tr_exit_state(X86Tr *t); /* to where a helper put base.pc */
 void tr_jump(X86Tr *t, const X86Insn *insn, unsigned slot, uint64_t displacement); /* relative */
 void tr_jump_if(X86Tr *t, const X86Insn *insn, IrVal condition, uint64_t displacement);
+/* To the block's address + @yes if @condition holds, else + @no. */
+void tr_exit_choice(X86Tr *t, IrVal condition, int64_t yes, int64_t no);
 void tr_jump_to(X86Tr *t, const X86Insn *insn, IrVal offset); /* CS offset in a value */
+/* The linear target of a near jump: CS offset @offset as the operand size has it, checked against
+ * the limit of CS where that is not flat.  tr_exit_to() then goes there. */
+IrVal tr_target(X86Tr *t, const X86Insn *insn, IrVal offset);
+void tr_exit_to(X86Tr *t, IrVal linear);
+/* The target in CS of a relative jump. */
+IrVal tr_relative(X86Tr *t, uint64_t displacement);
+
+/* The stack: bytes of rSP that count (2, 4, 8); push without moving rSP, the new rSP is returned
+ * and set by tr_set_sp(); load at rSP + @displacement. */
+unsigned tr_stack_size(const X86Tr *t);
+IrVal tr_push_value(X86Tr *t, IrVal value, unsigned size, int displacement);
+IrVal tr_stack_load(X86Tr *t, unsigned size, int displacement);
+void tr_set_sp(X86Tr *t, IrVal value);
+/* rSP + @n, wrapped to the stack's size. */
+IrVal tr_sp_plus(X86Tr *t, int n);
+
 /* Offset in CS of the next instruction, as CALL pushes it. */
 IrVal tr_next_rip(X86Tr *t);
 /* pc (linear) of the next and of the current instruction. */
