@@ -35,6 +35,8 @@ typedef struct X86CpuModel {
 extern const X86CpuModel x86_cpu_models[];
 /* The model called @name, the default for NULL; NULL if there is none. */
 const X86CpuModel *x86_cpu_model_find(const char *name);
+/* What leaf 1 gives in EAX. */
+uint32_t x86_model_signature(const X86CpuModel *model);
 /* Where CPUID shows @feature: leaf, subleaf, register (0 EAX to 3 EDX), bit.  False for NONE. */
 bool x86_feature_place(X86Feature feature, uint32_t *ret_leaf, uint32_t *ret_subleaf,
                        unsigned *ret_reg, unsigned *ret_bit);

@@ -176,9 +176,10 @@ typedef struct X86Cpu {
     bool nmi_pending, nmi_blocked;  /* nmi_pending is atomic */
     uint8_t init_pending, sipi_pending, sipi_vector; /* atomic */
     bool wait_for_sipi;
-    uint64_t debug_pending; /* DR6 bits of a #DB trap that waits for the instruction's end */
-    X86Event injected;      /* a restored state's event: x86_poll delivers it first */
-    bool task_switched;     /* a task switch was committed: faults belong to the new task */
+    uint64_t debug_pending;  /* DR6 bits of a #DB trap that waits for the instruction's end */
+    X86Event injected;       /* a restored state's event: x86_poll delivers it first */
+    bool injected_interrupt; /* it came from the LAPIC or the 8259s, or is INT n */
+    bool task_switched;      /* a task switch was committed: faults belong to the new task */
     X86LapicDev *lapic;
     const struct X86CpuModel *model; /* fixed after create */
 } X86Cpu;
@@ -272,9 +273,12 @@ bool x86_load_segment(X86Cpu *cpu, unsigned index, uint16_t selector);
 /* Set CS without checks and derive the CPL, for real mode and internal use. */
 void x86_set_segment(X86Cpu *cpu, unsigned index, const X86Segment *value);
 
-/* --- debug.c: isa->watch and isa->watches_page -------------------------------------------------- */
+/* --- debug.c: isa->debug_changed, isa->watch and isa->watches_page ------------------------------- */
+void x86_debug_changed(DbtCpu *cpu);
 void x86_watch(DbtCpu *cpu, uint64_t gva, unsigned size, MmuAccess access);
 bool x86_watches_page(const DbtCpu *cpu, uint64_t gva_page);
+/* For KEY_DEBUG: a debugger or DR7 has breakpoints on code. */
+bool x86_watches_code(const X86Cpu *cpu);
 
 /* --- io.c: ports, for IN, OUT, INS and OUTS ------------------------------------------------------
  * Permission by IOPL and the TSS's bitmap; raises #GP(0). */
@@ -300,6 +304,7 @@ bool x86_mmio(DbtCpu *cpu, uint64_t gpa, unsigned size, bool write, uint64_t *va
 
 /* --- system.c, msr.c, cpuid.c ----------------------------------------------------------------- */
 bool x86_write_cr(X86Cpu *cpu, unsigned index, uint64_t value);
+/* False, with nothing raised, where RDMSR and WRMSR raise #GP(0). */
 bool x86_read_msr(X86Cpu *cpu, uint32_t index, uint64_t *ret_value);
 bool x86_write_msr(X86Cpu *cpu, uint32_t index, uint64_t value);
 void x86_cpuid(X86Cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t ret[4]);
