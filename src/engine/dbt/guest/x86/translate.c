@@ -261,7 +261,7 @@ static bool is_undefined(const X86Tr *t, const X86Insn *insn)
 {
     const X86Opcode *row = insn->opcode;
 
-    if (!row || !t->cpu->model->has[row->feature]) {
+    if (!row || (row->feature && !t->cpu->model->has[row->feature])) {
         return true;
     }
     if (insn->lock && !((row->flags & OPCODE_LOCK) && insn->op[0].kind == OPERAND_MEM)) {
