@@ -103,9 +103,8 @@ bool x86_watches_code(const X86Cpu *cpu)
     return false;
 }
 
-static void debugger_hit(DbtCpu *cpu, DebugReason reason, uint64_t gva)
+static void tell_debugger(DbtCpu *cpu, DebugReason reason, uint64_t gva)
 {
-    cpu->debug_hit = true;
     cpu->debug_exit = (VcpuExit){ .reason = VCPU_EXIT_DEBUG, .debug = reason, .address = gva };
 }
 
@@ -117,7 +116,7 @@ uint64_t x86_helper_code_breakpoint(DbtCpu *base, uint64_t a, uint64_t b, uint64
 
     for (unsigned i = 0; base->debug_active && i < base->debug.n_points; i++) {
         if (base->debug.points[i].execute && base->debug.points[i].gva == a) {
-            debugger_hit(base, DEBUG_BREAKPOINT, a);
+            tell_debugger(base, DEBUG_BREAKPOINT, a);
             base->fault = FAULT_DEBUG;
             return 0;
         }
@@ -153,7 +152,8 @@ void x86_watch(DbtCpu *base, uint64_t gva, unsigned size, MmuAccess access)
     for (unsigned i = 0; base->debug_watches && i < base->debug.n_points; i++) {
         const DebugPoint *point = &base->debug.points[i];
         if (is_watchpoint(point, access) && ranges_overlap(point->gva, point->size, gva, size)) {
-            debugger_hit(base, DEBUG_WATCHPOINT, point->gva);
+            tell_debugger(base, DEBUG_WATCHPOINT, point->gva);
+            base->debug_hit = true;
             __atomic_or_fetch(&base->attention, ATTENTION_INTERRUPT, __ATOMIC_SEQ_CST);
         }
     }

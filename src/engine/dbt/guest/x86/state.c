@@ -195,7 +195,7 @@ bool x86_set_state(DbtCpu *base, const X86State *state, GError **error)
     set_x87(cpu, state);
     lapic_set(cpu->lapic, &state->lapic, state->msr.tsc_deadline);
     lapic_set_tpr(cpu->lapic, (uint8_t)(state->cr8 << 4 | (lapic_tpr(cpu->lapic) & 0xf)));
-    x86_set_tsc(cpu, state->msr.tsc);
+    x86_restore_tsc(cpu, state->msr.tsc);
     set_events(cpu, state);
     x86_debug_changed(base);
     mmu_flush(base);

@@ -206,6 +206,9 @@ void x86_io_breakpoint(X86Cpu *cpu, uint16_t port, unsigned size);
 /* --- time.c ------------------------------------------------------------------------------------- */
 /* Make RDTSC read @value from now on. */
 void x86_set_tsc(X86Cpu *cpu, uint64_t value);
+/* The same for a restored vCPU, keeping in step with the others if it nearly is: their values were
+ * saved, and are set, a little apart. */
+void x86_restore_tsc(X86Cpu *cpu, uint64_t value);
 /* Add @delta to it. */
 void x86_move_tsc(X86Cpu *cpu, uint64_t delta);
 /* When the guest's TSC reads @tsc, on the machine's clock; rounded up. */

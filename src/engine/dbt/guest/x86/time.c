@@ -36,6 +36,33 @@ void x86_move_tsc(X86Cpu *cpu, uint64_t delta)
     x86_write_system_time(cpu);
 }
 
+/* The TSC's offset but for what TSC_ADJUST added: the same on all vCPUs unless a guest spoils it. */
+static uint64_t common_offset(const X86Cpu *cpu)
+{
+    return __atomic_load_n(&cpu->tsc_offset, __ATOMIC_RELAXED) - cpu->msr.tsc_adjust;
+}
+
+void x86_restore_tsc(X86Cpu *cpu, uint64_t value)
+{
+    const DbtVm *vm = cpu->base.vm;
+    uint64_t delta = value - x86_tsc(cpu);
+    int64_t near = (int64_t)dbt_vm_tsc_khz(vm) * 1000; /* a second */
+
+    for (unsigned i = 0; i < dbt_vm_cpus(vm); i++) {
+        const X86Cpu *other = (const X86Cpu *)dbt_vm_cpu(vm, i);
+        if (!other || other == cpu) {
+            continue;
+        }
+        uint64_t step = common_offset(other) - common_offset(cpu);
+        int64_t apart = (int64_t)(step - delta);
+        if (apart > -near && apart < near) {
+            delta = step;
+            break;
+        }
+    }
+    x86_move_tsc(cpu, delta);
+}
+
 uint64_t x86_tsc_to_ns(const X86Cpu *cpu, uint64_t tsc)
 {
     uint64_t khz = dbt_vm_tsc_khz(cpu->base.vm);
