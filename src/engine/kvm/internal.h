@@ -70,7 +70,8 @@ struct EngineVm {
     /* lock: time_mutex */
     GMutex time_mutex;
     uint64_t base_low_ns, base_high_ns; /* host time at which the machine's clock showed 0 */
-    uint64_t base_ns;                   /* the one that the TSC offsets are for */
+    uint64_t stood_ns;                  /* how long the clock was paused, as far as we know */
+    uint64_t tsc_floor, floor_clock_ns; /* a TSC that was read, and the clock then; 0: none */
     int64_t tsc_offset;                 /* of a vCPU whose TSC_ADJUST is 0 */
     bool tsc_was_set;                   /* by set_state since a vCPU ran */
 };
@@ -87,10 +88,10 @@ struct EngineVcpu {
     pid_t tid; /* the thread inside vcpu_run, 0: none */
     uint64_t exits;
     /* vCPU's thread only */
-    pid_t ready_tid;      /* thread whose signal mask is known to be right */
-    bool unfinished;      /* the kernel waits to complete an access to registers */
-    bool window_unknown;  /* run->ready_for_interrupt_injection is stale */
-    uint64_t tsc_base_ns; /* vm->base_ns that this vCPU's TSC offset is for */
+    pid_t ready_tid;     /* thread whose signal mask is known to be right */
+    bool unfinished;     /* the kernel waits to complete an access to registers */
+    bool window_unknown; /* run->ready_for_interrupt_injection is stale */
+    uint64_t stood_ns;   /* vm->stood_ns that this vCPU's TSC offset is for */
     DebugConfig debug;
 };
 

@@ -9,7 +9,11 @@
  *
  * How long it stood is host time minus the machine's clock.  Both can't be read at once, so each
  * reading gives an interval; as long as nothing was paused all intervals share a point, and the
- * VM's interval shrinks to their intersection.  One that doesn't touch it tells of a pause.
+ * VM's interval shrinks to their intersection.  One that doesn't touch it tells of a pause, which
+ * lasted at least as long as the gap between the two: that much is taken out, so that an error
+ * can only move the TSC forwards.
+ *
+ * vCPUs don't run while the clock stands: their TSC would.
  *
  * A clock driven by hand has no rate: the TSC then runs with the host.
  *
@@ -28,6 +32,8 @@ enum { MSR_TSC = 0x10, MSR_TSC_ADJUST = 0x3b };
  * the first of a VM that stands still, and those after it, whose values were saved a little later
  * or earlier but were meant to agree with the first. */
 enum { SAME_FIRST_US = 1000, SAME_LATER_US = 1000000 };
+
+enum { FLOOR_WAIT_NS = 1000000 };
 
 static uint64_t host_now_ns(void)
 {
@@ -77,11 +83,11 @@ static void update_base(EngineVm *vm)
         vm->base_high_ns = MIN(vm->base_high_ns, MAX(high_ns, vm->base_low_ns));
         return;
     }
-    uint64_t pause_ns = low_ns - vm->base_ns;
+    uint64_t pause_ns = low_ns - vm->base_high_ns;
     vm->base_low_ns = low_ns;
     vm->base_high_ns = high_ns;
-    vm->base_ns = low_ns;
-    vm->tsc_offset -= ns_to_ticks(vm, pause_ns);
+    vm->stood_ns += pause_ns;
+    vm->tsc_offset -= ns_to_ticks(vm, vm->stood_ns) - ns_to_ticks(vm, vm->stood_ns - pause_ns);
     set_kvmclock(vm);
 }
 
@@ -143,7 +149,6 @@ bool kvm_time_vm_init(EngineVm *vm, GError **error)
         log_line(vm->config.log, LOG_KVM, "no TSC offsets: TSCs of vCPUs may differ a little");
     }
     measure_base(vm, &vm->base_low_ns, &vm->base_high_ns);
-    vm->base_ns = vm->base_low_ns;
     set_kvmclock(vm);
     return true;
 }
@@ -162,7 +167,7 @@ void kvm_time_vcpu_init(EngineVcpu *vcpu)
     }
     g_mutex_lock(&vm->time_mutex);
     update_base(vm);
-    vcpu->tsc_base_ns = vm->base_ns;
+    vcpu->stood_ns = vm->stood_ns;
     if (vcpu->index != 0) {
         write_offset(vcpu, vm->tsc_offset);
     } else if (!kvm_msr_write(vcpu, MSR_TSC,
@@ -173,52 +178,6 @@ void kvm_time_vcpu_init(EngineVcpu *vcpu)
 }
 
 /* ---- while the VM lives ---- */
-
-/* Bring @vcpu's TSC to the VM's base.  Lock: time_mutex. */
-static void follow_base(EngineVcpu *vcpu)
-{
-    uint64_t pause_ns = vcpu->vm->base_ns - vcpu->tsc_base_ns;
-    int64_t pause = ns_to_ticks(vcpu->vm, pause_ns);
-    uint64_t tsc;
-    int64_t offset;
-
-    if (!pause_ns) {
-        return;
-    }
-    if (read_offset(vcpu, &offset)) {
-        write_offset(vcpu, offset - pause);
-    } else if (!kvm_msr_read(vcpu, MSR_TSC, &tsc)) {
-        kvm_msr_write(vcpu, MSR_TSC, tsc - (uint64_t)pause);
-    }
-    vcpu->tsc_base_ns = vcpu->vm->base_ns;
-    if (vcpu->vm->option[KVM_OPTION_KVMCLOCK]) {
-        kvm_ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, NULL);
-    }
-}
-
-void kvm_time_enter(EngineVcpu *vcpu)
-{
-    EngineVm *vm = vcpu->vm;
-
-    g_mutex_lock(&vm->time_mutex);
-    update_base(vm);
-    follow_base(vcpu);
-    vm->tsc_was_set = false;
-    g_mutex_unlock(&vm->time_mutex);
-}
-
-uint64_t kvm_time_get_tsc(EngineVcpu *vcpu)
-{
-    EngineVm *vm = vcpu->vm;
-    uint64_t tsc = 0;
-
-    g_mutex_lock(&vm->time_mutex);
-    update_base(vm);
-    follow_base(vcpu);
-    kvm_msr_read(vcpu, MSR_TSC, &tsc);
-    g_mutex_unlock(&vm->time_mutex);
-    return tsc;
-}
 
 /* The value that the TSC of a vCPU with TSC_ADJUST = 0 has now.  Lock: time_mutex. */
 static bool plain_tsc(EngineVcpu *vcpu, uint64_t *ret_tsc)
@@ -233,6 +192,93 @@ static bool plain_tsc(EngineVcpu *vcpu, uint64_t *ret_tsc)
     return true;
 }
 
+/* A TSC that was read while the clock stood is a bound: it may not be smaller afterwards.  The
+ * error is microseconds, so waiting is the simplest way. */
+static void wait_for_floor(EngineVcpu *vcpu)
+{
+    uint64_t tsc;
+    uint64_t end_ns = host_now_ns() + FLOOR_WAIT_NS;
+
+    while (vcpu->vm->tsc_floor && plain_tsc(vcpu, &tsc) && tsc < vcpu->vm->tsc_floor &&
+           host_now_ns() < end_ns) {
+    }
+}
+
+/* Take out of @vcpu's TSC what the clock stood since the vCPU last ran.  Lock: time_mutex. */
+static void follow_pauses(EngineVcpu *vcpu)
+{
+    EngineVm *vm = vcpu->vm;
+    int64_t pause = ns_to_ticks(vm, vm->stood_ns) - ns_to_ticks(vm, vcpu->stood_ns);
+    uint64_t tsc;
+    int64_t offset;
+
+    if (!pause) {
+        return;
+    }
+    if (read_offset(vcpu, &offset)) {
+        write_offset(vcpu, offset - pause);
+    } else if (!kvm_msr_read(vcpu, MSR_TSC, &tsc)) {
+        kvm_msr_write(vcpu, MSR_TSC, tsc - (uint64_t)pause);
+    }
+    vcpu->stood_ns = vm->stood_ns;
+    if (vm->option[KVM_OPTION_KVMCLOCK]) {
+        kvm_ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, NULL);
+    }
+    wait_for_floor(vcpu);
+}
+
+void kvm_time_enter(EngineVcpu *vcpu)
+{
+    EngineVm *vm = vcpu->vm;
+
+    g_mutex_lock(&vm->time_mutex);
+    update_base(vm);
+    follow_pauses(vcpu);
+    vm->tsc_was_set = false;
+    g_mutex_unlock(&vm->time_mutex);
+}
+
+/* The TSC of a vCPU whose TSC_ADJUST is 0, as it is at this moment of the machine's clock: read
+ * again while the clock stands, it is the same.  Lock: time_mutex. */
+static bool frozen_tsc(EngineVcpu *vcpu, uint64_t *ret_tsc)
+{
+    EngineVm *vm = vcpu->vm;
+    uint64_t clock_ns = clock_now_ns(vm->config.clock);
+
+    if (clock_is_manual(vm->config.clock)) {
+        return plain_tsc(vcpu, ret_tsc);
+    }
+    if (vm->tsc_floor && vm->floor_clock_ns == clock_ns) {
+        *ret_tsc = vm->tsc_floor;
+        return true;
+    }
+    if (!plain_tsc(vcpu, ret_tsc)) {
+        return false;
+    }
+    *ret_tsc = MAX(*ret_tsc, vm->tsc_floor);
+    vm->tsc_floor = *ret_tsc;
+    vm->floor_clock_ns = clock_ns;
+    return true;
+}
+
+uint64_t kvm_time_get_tsc(EngineVcpu *vcpu)
+{
+    EngineVm *vm = vcpu->vm;
+    uint64_t tsc = 0;
+    int64_t offset;
+
+    g_mutex_lock(&vm->time_mutex);
+    update_base(vm);
+    follow_pauses(vcpu);
+    if (read_offset(vcpu, &offset) && frozen_tsc(vcpu, &tsc)) {
+        tsc += (uint64_t)(offset - vm->tsc_offset);
+    } else {
+        kvm_msr_read(vcpu, MSR_TSC, &tsc);
+    }
+    g_mutex_unlock(&vm->time_mutex);
+    return tsc;
+}
+
 void kvm_time_set_tsc(EngineVcpu *vcpu, uint64_t tsc, uint64_t adjust)
 {
     EngineVm *vm = vcpu->vm;
@@ -244,13 +290,14 @@ void kvm_time_set_tsc(EngineVcpu *vcpu, uint64_t tsc, uint64_t adjust)
         ns_to_ticks(vm, UINT64_C(1000) * (vm->tsc_was_set ? SAME_LATER_US : SAME_FIRST_US));
     vm->tsc_was_set = true;
     update_base(vm);
-    follow_base(vcpu);
+    follow_pauses(vcpu);
     kvm_msr_write(vcpu, MSR_TSC_ADJUST, adjust);
     int64_t distance = plain_tsc(vcpu, &plain) ? (int64_t)(tsc - adjust - plain) : same;
     if (distance > -same && distance < same) {
         write_offset(vcpu, vm->tsc_offset + (int64_t)adjust);
     } else if (!kvm_msr_write(vcpu, MSR_TSC, tsc) && read_offset(vcpu, &offset)) {
         vm->tsc_offset = offset - (int64_t)adjust;
+        vm->tsc_floor = 0;
     }
     g_mutex_unlock(&vm->time_mutex);
 }

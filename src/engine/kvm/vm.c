@@ -41,7 +41,6 @@ static const struct {
     { KVM_CAP_VCPU_EVENTS, "vCPU events" },
     { KVM_CAP_DEBUGREGS, "debug registers" },
     { KVM_CAP_XSAVE, "XSAVE state" },
-    { KVM_CAP_XCRS, "XCR0" },
     { KVM_CAP_MP_STATE, "the activity state" },
     { KVM_CAP_GET_TSC_KHZ, "the frequency of the TSC" },
     { KVM_CAP_SET_TSS_ADDR, "a place for the TSS" },
