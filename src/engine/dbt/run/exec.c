@@ -560,15 +560,23 @@ static Block *jump_cache_find(const DbtCpu *cpu)
 typedef struct Link {
     Block *from;
     unsigned slot;
+    uint64_t pc;      /* where it leads: an interrupt may have come between */
     uint64_t flushes; /* of the cache when .from ran */
 } Link;
+
+/* Only inside one physical page, and only if nothing came between. */
+static bool may_link(const DbtCpu *cpu, const Link *link, const Block *block)
+{
+    return link->from && link->flushes == cpu->cache_flushes && link->pc == cpu->pc &&
+           link->from->key == block->key && link->from->gpa2 == GPA_NONE &&
+           block->gpa2 == GPA_NONE && (link->from->gpa ^ block->gpa) < PAGE_SIZE;
+}
 
 static void run_found(DbtCpu *cpu, Block *block, Link *link)
 {
     unsigned slot = 0;
 
-    if (link->from && link->flushes == cpu->cache_flushes && block->gpa2 == GPA_NONE &&
-        block->key == link->from->key && link->from->gpa2 == GPA_NONE) {
+    if (may_link(cpu, link, block)) {
         cache_link(cpu->vm->cache, link->from, link->slot, block);
     }
     if (log_on(cpu->log, LOG_EXEC)) {
@@ -576,7 +584,7 @@ static void run_found(DbtCpu *cpu, Block *block, Link *link)
                  (uint32_t)cpu->key);
     }
     InterpResult result = interp_run(cpu, block, &slot);
-    *link = (Link){ result == INTERP_LINK ? cpu->block : NULL, slot, cpu->cache_flushes };
+    *link = (Link){ result == INTERP_LINK ? cpu->block : NULL, slot, cpu->pc, cpu->cache_flushes };
     cpu->block = NULL;
     if (result >= INTERP_STOP) {
         cpu->key_stale = true;

@@ -192,6 +192,24 @@ static void test_straddle(void)
     bench_free(&b);
 }
 
+/* An interrupt comes at the end of a block whose exit isn't linked yet: the exit must not be
+ * linked to the handler. */
+static void test_interrupt_at_link(void)
+{
+    Bench b = bench_new(1);
+
+    put_code(&b, 0x1000, P("nj\x0d"));   /* to 0x1010 */
+    put_code(&b, 0x1010, P("i\1h"));     /* what must run */
+    put_code(&b, 0x1020, P("i\2j\xec")); /* the handler: goes on at 0x1010 */
+    b.cpu[0]->interrupt_to = 0x1020;
+    run_to_halt(b.cpu[0], 0x1000);
+    run_to_halt(b.cpu[0], 0x1000);
+    g_assert_cmpuint(b.cpu[0]->interrupts, ==, 2);
+    g_assert_cmpuint(b.cpu[0]->r[2], ==, 1); /* the handler ran once */
+    g_assert_cmpuint(b.cpu[0]->r[1], ==, 2);
+    bench_free(&b);
+}
+
 static void test_fetch_fault(void)
 {
     Bench b = bench_new(1);
@@ -319,6 +337,7 @@ int main(int argc, char **argv)
     g_test_add_func("/exec/device writes code", test_device_writes_code);
     g_test_add_func("/exec/written page becomes code", test_written_page_becomes_code);
     g_test_add_func("/exec/straddles pages", test_straddle);
+    g_test_add_func("/exec/interrupt at an unlinked exit", test_interrupt_at_link);
     g_test_add_func("/exec/fetch fault", test_fetch_fault);
     g_test_add_func("/exec/kick", test_kick);
     g_test_add_func("/exec/atomics of four vCPUs", test_atomics);

@@ -16,7 +16,16 @@ static uint64_t help_halt(DbtCpu *cpu, uint64_t pc, uint64_t b, uint64_t c)
     return 0;
 }
 
-static const Helper helpers[] = { { "halt", help_halt, HELPER_NOFAULT } };
+static uint64_t help_interrupt(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+    if (((ToyCpu *)cpu)->interrupts++ == 0) {
+        dbt_attention(cpu, ATTENTION_INTERRUPT);
+    }
+    return 0;
+}
+
+static const Helper helpers[] = { { "halt", help_halt, HELPER_NOFAULT },
+                                  { "interrupt", help_interrupt, HELPER_NOFAULT } };
 
 static void toy_inc(IrBlock *ir, const uint8_t *code)
 {
@@ -65,14 +74,20 @@ static void toy_fault(IrBlock *ir, const uint8_t *code)
     ir_load(ir, address, 1, 0);
 }
 
+static void toy_interrupt(IrBlock *ir, const uint8_t *code)
+{
+    ir_call(ir, 1, 0, 0, 0);
+}
+
 static const struct {
     char opcode;
     unsigned length;
     void (*rule)(IrBlock *ir, const uint8_t *code); /* NULL: ends the block */
 } insns[] = {
-    { 'i', 2, toy_inc },      { 'k', 3, toy_const }, { 'l', 3, toy_load },  { 's', 3, toy_store },
-    { 'S', 2, toy_store_r0 }, { 'x', 2, toy_xadd },  { 'f', 1, toy_fault }, { 'j', 2, NULL },
-    { 'z', 3, NULL },         { 'r', 1, NULL },      { 'h', 1, NULL },
+    { 'i', 2, toy_inc },   { 'k', 3, toy_const },     { 'l', 3, toy_load },
+    { 's', 3, toy_store }, { 'S', 2, toy_store_r0 },  { 'x', 2, toy_xadd },
+    { 'f', 1, toy_fault }, { 'j', 2, NULL },          { 'z', 3, NULL },
+    { 'r', 1, NULL },      { 'n', 1, toy_interrupt }, { 'h', 1, NULL },
 };
 
 static void toy_end(IrBlock *ir, const uint8_t *code, unsigned next)
@@ -175,8 +190,14 @@ static void deliver(DbtCpu *cpu)
 
 static void poll(DbtCpu *cpu)
 {
-    if (((ToyCpu *)cpu)->woken) {
+    ToyCpu *toy = (ToyCpu *)cpu;
+
+    if (toy->woken) {
         cpu->halted = false;
+    }
+    if (toy->interrupt_to) {
+        cpu->pc = toy->interrupt_to;
+        toy->interrupt_to = 0;
     }
 }
 

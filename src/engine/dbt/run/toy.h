@@ -10,6 +10,7 @@
  *   'j' d        jump d from the next   'z' r d     the same if r != 0
  *   'r'          jump to r0             'h'         halt
  *   'f'          load from an address that always faults
+ *   'n'          ask for an interrupt, the first time: poll then goes on at .interrupt_to
  *
  * Memory is mapped one to one, but for the pages at TOY_SWAP and behind it, which lie the other way
  * round; from TOY_FAULT on everything faults.  An exception puts its number (1 load, 2 store,
@@ -26,6 +27,8 @@ typedef struct ToyCpu {
     uint64_t r[4];
     unsigned fault_kind;
     bool woken;
+    uint64_t interrupt_to;
+    unsigned interrupts; /* asked for */
 } ToyCpu;
 
 extern const GuestIsa toy_isa;
