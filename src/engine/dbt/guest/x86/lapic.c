@@ -298,7 +298,8 @@ typedef struct Register {
     bool only_x2apic, only_xapic;
 } Register;
 
-enum { LVT_COMMON = 0x100ff, LVT_LINT = 0x1a7ff };
+/* LVT_STATUS: delivery status and remote IRR, read-only and not reserved. */
+enum { LVT_COMMON = 0x100ff, LVT_LINT = 0x1a7ff, LVT_STATUS = 0x5000 };
 
 static const Register registers[REGISTERS] = {
     [REG_ID] = { 0xff000000, store, .only_xapic = true },
@@ -377,13 +378,16 @@ bool lapic_write_msr(Lapic *lapic, uint32_t index, uint64_t value)
     }
     const Register *r = &registers[reg];
     uint64_t allowed = r->writable | (reg == REG_ICR_LOW ? ~(uint64_t)UINT32_MAX | ICR_BUSY : 0);
+    if (reg >= REG_LVT_TIMER && reg <= REG_LVT_ERROR) {
+        allowed |= LVT_STATUS;
+    }
     if (!r->write || r->only_xapic || (value & ~allowed)) {
         return false;
     }
     if (reg == REG_ICR_LOW) {
         store(lapic, REG_ICR_HIGH, (uint32_t)(value >> 32));
     }
-    r->write(lapic, reg, (uint32_t)value);
+    r->write(lapic, reg, (uint32_t)value & r->writable);
     return true;
 }
 
