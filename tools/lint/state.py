@@ -21,8 +21,6 @@ def symbols(tree, built):
 def state(tree):
     """No variable of a file or of a function outlives its call: state hangs off a Machine or a Vm."""
     found = []
-    if not tree.build:
-        return found
     for source, built in tree.objects():
         if not os.path.exists(built):
             found.append(Finding(source, 1, "", "has not been built"))

@@ -96,12 +96,16 @@ class Tree:
                                       tag.get("signature", "()")))
         return found
 
-    def objects(self):
-        """(source, object) of what the programs are made of: src/ without its unit tests."""
+    def compiled(self):
+        """(source, object) of everything that the build compiles."""
         with open(os.path.join(self.build, "compile_commands.json"), encoding="utf-8") as f:
             commands = json.load(f)
         for command in commands:
-            source = os.path.relpath(os.path.join(command["directory"], command["file"]), self.root)
-            built = os.path.join(command["directory"], command["output"])
-            if source.startswith("src/") and not source.endswith("_test.c"):
-                yield source, built
+            source = os.path.join(command["directory"], command["file"])
+            yield (os.path.relpath(source, self.root),
+                   os.path.join(command["directory"], command["output"]))
+
+    def objects(self):
+        """(source, object) of what the programs are made of: src/ without its unit tests."""
+        return [(source, built) for source, built in self.compiled()
+                if source.startswith("src/") and not source.endswith("_test.c")]
