@@ -17,11 +17,12 @@
 #include "machine/virtio/console.h"
 #include "machine/virtio/rng.h"
 
+/* By name. */
 static const DeviceClass *const classes[] = {
     &acpi_pm_class,
     &i8042_class,
+    &pic_class, /* i8259 */
     &ioapic_class,
-    &pic_class,
     &pit_class,
     &rtc_class,
     &test_exit_class,

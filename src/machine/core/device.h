@@ -38,7 +38,7 @@ typedef struct SavedField {
 } SavedField;
 
 #define SAVED_MEMBER(Type, field) (((Type *)0)->field)
-#define SAVED_MAX(lvalue) _Generic((lvalue), bool : 1, default : UINT64_MAX)
+#define SAVED_MAX(lvalue)         _Generic((lvalue), bool : 1, default : UINT64_MAX)
 
 /* Any value that fits (of a bool: 0 and 1). */
 #define SAVED(Type, field)                                                                         \
@@ -67,9 +67,9 @@ typedef struct DeviceClass {
     const char *name;    /* as --describe and saved states have it */
     const char *summary; /* a line for people */
     size_t instance_size;
-    unsigned version;         /* of the saved fields; 0 is the first */
-    const SavedField *saved;  /* NULL name behind the last; NULL: nothing to save */
-    void (*reset)(Device *device);   /* to power-on state; lock held; NULL: nothing to do */
+    unsigned version;              /* of the saved fields; 0 is the first */
+    const SavedField *saved;       /* NULL name behind the last; NULL: nothing to save */
+    void (*reset)(Device *device); /* to power-on state; lock held; NULL: nothing to do */
     /* After saved fields were loaded: check what ranges can't, set what derives from them; false
      * if it can't be.  Lock held.  NULL: nothing to do. */
     bool (*loaded)(Device *device, GError **error);

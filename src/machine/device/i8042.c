@@ -186,9 +186,14 @@ static void reset(Device *device)
 }
 
 static const SavedField saved[] = {
-    SAVED(I8042, config), SAVED(I8042, output),          SAVED(I8042, data),
-    SAVED(I8042, full),   SAVED(I8042, last_is_command), SAVED(I8042, pending),
-    SAVED_RANGE(I8042, port92, 0, 3), { 0 },
+    SAVED(I8042, config),
+    SAVED(I8042, output),
+    SAVED(I8042, data),
+    SAVED(I8042, full),
+    SAVED(I8042, last_is_command),
+    SAVED(I8042, pending),
+    SAVED_RANGE(I8042, port92, 0, 3),
+    { 0 },
 };
 
 const DeviceClass i8042_class = {

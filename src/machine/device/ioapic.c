@@ -192,8 +192,11 @@ static void reset(Device *device)
 }
 
 static const SavedField saved[] = {
-    SAVED(Ioapic, select), SAVED_RANGE(Ioapic, id, 0, 15),
-    SAVED_RANGE(Ioapic, lines, 0, (1U << IOAPIC_PINS) - 1), SAVED_ARRAY(Ioapic, entry), { 0 },
+    SAVED(Ioapic, select),
+    SAVED_RANGE(Ioapic, id, 0, 15),
+    SAVED_RANGE(Ioapic, lines, 0, (1U << IOAPIC_PINS) - 1),
+    SAVED_ARRAY(Ioapic, entry),
+    { 0 },
 };
 
 const DeviceClass ioapic_class = {

@@ -18,11 +18,11 @@ enum { CASCADE = 2, PINS = 8, SPURIOUS = 7 };
 enum { INIT_DONE, INIT_ICW2, INIT_ICW3, INIT_ICW4 };
 
 typedef struct PicChip {
-    uint8_t lines;      /* levels of the pins */
+    uint8_t lines; /* levels of the pins */
     uint8_t irr, isr, imr;
     uint8_t level_pins; /* ELCR: a bit per pin that is level-triggered */
     uint8_t vector_base;
-    uint8_t first;      /* the pin of highest priority */
+    uint8_t first; /* the pin of highest priority */
     uint8_t init_step;
     bool init_icw4, init_single;
     bool read_isr, poll;
@@ -206,9 +206,7 @@ static void write_data(PicChip *chip, uint8_t value)
     switch (chip->init_step) {
     case INIT_ICW2:
         chip->vector_base = value & 0xf8;
-        chip->init_step = !chip->init_single ? INIT_ICW3
-                          : chip->init_icw4  ? INIT_ICW4
-                                             : INIT_DONE;
+        chip->init_step = !chip->init_single ? INIT_ICW3 : chip->init_icw4 ? INIT_ICW4 : INIT_DONE;
         break;
     case INIT_ICW3: /* the wiring of the cascade, which is fixed */
         chip->init_step = chip->init_icw4 ? INIT_ICW4 : INIT_DONE;
@@ -292,7 +290,8 @@ static uint64_t elcr_read(void *opaque, uint64_t offset, unsigned size)
 
 static void elcr_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
-    static const uint8_t settable[2] = { 0xf8, 0xde }; /* not timer, keyboard, cascade, clock, FPU */
+    static const uint8_t settable[2] = { 0xf8,
+                                         0xde }; /* not timer, keyboard, cascade, clock, FPU */
     Pic *pic = opaque;
 
     pic->chip[offset & 1].level_pins = (uint8_t)value & settable[offset & 1];

@@ -44,8 +44,8 @@ struct Uart {
     uint8_t msr_changes; /* the low half of MSR */
     uint8_t msr_lines;   /* the high half */
     uint16_t divisor;
-    bool tx_pending;     /* "transmitter empty" not yet told */
-    bool input_stopped;  /* the back end waits for resume */
+    bool tx_pending;    /* "transmitter empty" not yet told */
+    bool input_stopped; /* the back end waits for resume */
     UartFifo rx, tx;
 };
 
@@ -419,8 +419,7 @@ Uart *uart_new(const DeviceEnv *env, uint16_t base, IrqLine irq, CharBackend *ba
 
     uart->irq = irq;
     uart->backend = backend;
-    uart->listener =
-        (CharListener){ .opaque = uart, .input = on_input, .writable = on_writable };
+    uart->listener = (CharListener){ .opaque = uart, .input = on_input, .writable = on_writable };
     device_add_pio(&uart->device, &ops, base, 8);
     if (backend) {
         backend->attach(backend->opaque, &uart->listener);

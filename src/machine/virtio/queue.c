@@ -2,8 +2,9 @@
 /*
  * Split virtqueues (virtio 1.2, 2.7), see virtio.h.
  *
- * Ring indices are free-running 16-bit numbers.  The guest's are read with acquire before what
- * they announce; ours are written with release after it.
+ * Ring indices are free-running 16-bit numbers.  The guest's are read before what they announce,
+ * ours are written after it.  Each side also writes its index and then reads when the other wants
+ * to be told: that needs sequential consistency, so all of these accesses have it.
  *
  * Threads: see virtio.h.
  */
@@ -37,12 +38,12 @@ static size_t used_size(unsigned size)
 
 static uint16_t ring_load(const uint8_t *at)
 {
-    return __atomic_load_n((const uint16_t *)(const void *)at, __ATOMIC_ACQUIRE);
+    return __atomic_load_n((const uint16_t *)(const void *)at, __ATOMIC_SEQ_CST);
 }
 
 static void ring_store(Virtq *q, size_t offset, uint16_t value)
 {
-    __atomic_store_n((uint16_t *)(void *)(q->used_hva + offset), value, __ATOMIC_RELEASE);
+    __atomic_store_n((uint16_t *)(void *)(q->used_hva + offset), value, __ATOMIC_SEQ_CST);
     gm_written(q->dev->device.env.memory, q->used + offset, sizeof(value));
 }
 
@@ -190,7 +191,6 @@ static bool is_empty(Virtq *q)
     }
     if (virtio_dev_has_feature(q->dev, VIRTIO_F_EVENT_IDX)) {
         ring_store(q, RING_ELEMENTS + USED_ELEMENT * (size_t)q->size, q->next_available);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
     return ring_load(q->available_hva + RING_INDEX) == q->next_available;
 }
@@ -230,7 +230,6 @@ void virtq_unpop(Virtq *q)
 /* Whether the guest wants an interrupt now that the used index went from @old to @new. */
 static bool wants_interrupt(const Virtq *q, uint16_t old, uint16_t new)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (!virtio_dev_has_feature(q->dev, VIRTIO_F_EVENT_IDX)) {
         return !(ring_load(q->available_hva + RING_FLAGS) & AVAILABLE_NO_INTERRUPT);
     }

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest of a virtio device in tests, see bench.h.
+ */
+#include "machine/virtio/bench.h"
+
+enum { RINGS = 0x10000, AVAILABLE = 0x2000, USED = 0x4000 };
+
+uint64_t virtio_bench_desc_gpa(unsigned q)
+{
+    return (uint64_t)RINGS * (q + 1);
+}
+
+uint64_t virtio_bench_available_gpa(unsigned q)
+{
+    return virtio_bench_desc_gpa(q) + AVAILABLE;
+}
+
+uint64_t virtio_bench_used_gpa(unsigned q)
+{
+    return virtio_bench_desc_gpa(q) + USED;
+}
+
+VirtioBench *virtio_bench_new(VirtioBenchMake make, void *opaque)
+{
+    VirtioBench *b = g_new0(VirtioBench, 1);
+
+    bench_init(&b->bench);
+    b->io = io_thread_new_manual();
+    g_assert(gm_add_ram(b->bench.env.memory, 0, VIRTIO_BENCH_RAM, NULL));
+    VirtioSlot slot = {
+        .env = b->bench.env,
+        .io = b->io,
+        .base = VIRTIO_BENCH_BASE,
+        .irq = bench_line(&b->bench, 0),
+        .name = "bench",
+    };
+    b->dev = make(&slot, opaque);
+    device_reset(&b->dev->device);
+    return b;
+}
+
+void virtio_bench_free(VirtioBench *b)
+{
+    if (b) {
+        device_free(&b->dev->device);
+        io_thread_free(b->io);
+        bench_clear(&b->bench);
+        g_free(b);
+    }
+}
+
+uint32_t virtio_bench_read(VirtioBench *b, unsigned reg)
+{
+    return (uint32_t)gm_mmio_read(b->bench.env.memory, VIRTIO_BENCH_BASE + reg, 4);
+}
+
+void virtio_bench_write(VirtioBench *b, unsigned reg, uint32_t value)
+{
+    gm_mmio_write(b->bench.env.memory, VIRTIO_BENCH_BASE + reg, value, 4);
+}
+
+static void write_64(VirtioBench *b, unsigned reg, uint64_t value)
+{
+    virtio_bench_write(b, reg, (uint32_t)value);
+    virtio_bench_write(b, reg + 4, (uint32_t)(value >> 32));
+}
+
+uint64_t virtio_bench_features(VirtioBench *b)
+{
+    uint64_t features = 0;
+
+    for (unsigned half = 0; half < 2; half++) {
+        virtio_bench_write(b, VB_DEVICE_FEATURES_SEL, half);
+        features |= (uint64_t)virtio_bench_read(b, VB_DEVICE_FEATURES) << (32 * half);
+    }
+    return features;
+}
+
+bool virtio_bench_negotiate(VirtioBench *b, uint64_t features)
+{
+    enum { GREETED = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER };
+
+    virtio_bench_write(b, VB_STATUS, 0);
+    virtio_bench_write(b, VB_STATUS, VIRTIO_STATUS_ACKNOWLEDGE);
+    virtio_bench_write(b, VB_STATUS, GREETED);
+    for (unsigned half = 0; half < 2; half++) {
+        virtio_bench_write(b, VB_DRIVER_FEATURES_SEL, half);
+        virtio_bench_write(b, VB_DRIVER_FEATURES, (uint32_t)(features >> (32 * half)));
+    }
+    virtio_bench_write(b, VB_STATUS, GREETED | VIRTIO_STATUS_FEATURES_OK);
+    return virtio_bench_read(b, VB_STATUS) & VIRTIO_STATUS_FEATURES_OK;
+}
+
+void virtio_bench_queue(VirtioBench *b, unsigned q, uint16_t size)
+{
+    static const uint8_t zeros[RINGS];
+
+    gm_write(b->bench.env.memory, virtio_bench_desc_gpa(q), zeros, sizeof(zeros));
+    b->queues[q] = (VirtioBenchQueue){ .size = size };
+    virtio_bench_write(b, VB_QUEUE_SEL, q);
+    virtio_bench_write(b, VB_QUEUE_NUM, size);
+    write_64(b, VB_QUEUE_DESC, virtio_bench_desc_gpa(q));
+    write_64(b, VB_QUEUE_DRIVER, virtio_bench_available_gpa(q));
+    write_64(b, VB_QUEUE_DEVICE, virtio_bench_used_gpa(q));
+    virtio_bench_write(b, VB_QUEUE_READY, 1);
+}
+
+void virtio_bench_start(VirtioBench *b, uint64_t without)
+{
+    g_assert(virtio_bench_negotiate(b, virtio_bench_features(b) & ~without));
+    for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++) {
+        virtio_bench_write(b, VB_QUEUE_SEL, q);
+        uint16_t max = (uint16_t)virtio_bench_read(b, VB_QUEUE_NUM_MAX);
+        if (max) {
+            virtio_bench_queue(b, q, max);
+        }
+    }
+    virtio_bench_write(b, VB_STATUS, virtio_bench_read(b, VB_STATUS) | VIRTIO_STATUS_DRIVER_OK);
+}
+
+void virtio_bench_descriptor(VirtioBench *b, uint64_t table, uint16_t index,
+                             const VirtioBenchPart *part, uint32_t flags_and_next)
+{
+    uint8_t raw[16];
+
+    store_le64(raw, part->gpa);
+    store_le32(raw + 8, part->len);
+    store_le32(raw + 12, flags_and_next | (part->writable ? VB_WRITE : 0));
+    gm_write(b->bench.env.memory, table + 16 * (uint64_t)index, raw, sizeof(raw));
+}
+
+void virtio_bench_offer(VirtioBench *b, unsigned q, uint16_t head)
+{
+    VirtioBenchQueue *queue = &b->queues[q];
+    uint64_t ring = virtio_bench_available_gpa(q);
+
+    gm_write(b->bench.env.memory, ring + 4 + 2 * (uint64_t)(queue->available % queue->size), &head,
+             2);
+    queue->available++;
+    gm_write(b->bench.env.memory, ring + 2, &queue->available, 2);
+}
+
+uint16_t virtio_bench_post(VirtioBench *b, unsigned q, const VirtioBenchPart *parts, unsigned n)
+{
+    uint16_t size = b->queues[q].size;
+    uint16_t head = b->next_descriptor % size;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint16_t index = b->next_descriptor++ % size;
+        uint32_t next = (uint32_t)(b->next_descriptor % size) << 16 | VB_NEXT;
+        virtio_bench_descriptor(b, virtio_bench_desc_gpa(q), index, &parts[i],
+                                i + 1 < n ? next : 0);
+    }
+    virtio_bench_offer(b, q, head);
+    return head;
+}
+
+void virtio_bench_kick(VirtioBench *b, unsigned q)
+{
+    virtio_bench_write(b, VB_QUEUE_NOTIFY, q);
+    io_thread_run_all(b->io);
+}
+
+int64_t virtio_bench_next_used(VirtioBench *b, unsigned q, uint16_t *ret_head)
+{
+    VirtioBenchQueue *queue = &b->queues[q];
+    uint64_t ring = virtio_bench_used_gpa(q);
+    uint16_t index;
+    uint32_t element[2];
+
+    gm_read(b->bench.env.memory, ring + 2, &index, 2);
+    if (index == queue->used) {
+        return -1;
+    }
+    gm_read(b->bench.env.memory, ring + 4 + 8 * (uint64_t)(queue->used % queue->size), element, 8);
+    queue->used++;
+    if (ret_head) {
+        *ret_head = (uint16_t)element[0];
+    }
+    return element[1];
+}
+
+bool virtio_bench_is_broken(VirtioBench *b)
+{
+    return virtio_bench_read(b, VB_STATUS) & VIRTIO_STATUS_NEEDS_RESET;
+}

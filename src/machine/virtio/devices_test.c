@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tests of what each virtio device does with good chains (and with requests that are wrong in
+ * themselves): rng, console, blk.  What all have in common is in virtio_test.c.
+ */
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#include "block/driver.h"
+#include "machine/virtio/bench.h"
+#include "machine/virtio/blk.h"
+#include "machine/virtio/console.h"
+#include "machine/virtio/rng.h"
+
+enum { BUF = VIRTIO_BENCH_BUFFERS, DATA = BUF + 0x1000, STATUS = BUF + 0x20000 };
+
+/* --- rng --- */
+
+/* What the guest posts, and how much of it must come back filled. */
+static const struct {
+    const char *name;
+    uint32_t posted;
+    int64_t used;
+} fills[] = {
+    { "/rng/one-byte", 1, 1 },
+    { "/rng/empty-buffer", 0, 0 },
+    { "/rng/exactly-limit", RNG_MAX_REPLY, RNG_MAX_REPLY },
+    { "/rng/huge-is-capped", 512 * 1024, RNG_MAX_REPLY },
+};
+
+static VirtioDev *make_rng(const VirtioSlot *slot, void *opaque)
+{
+    return virtio_rng_new(slot);
+}
+
+static void test_rng(gconstpointer data)
+{
+    const typeof(fills[0]) *c = data;
+    g_autoptr(VirtioBench) b = virtio_bench_new(make_rng, NULL);
+    VirtioBenchPart part = { BUF, c->posted, true };
+
+    virtio_bench_start(b, 0);
+    virtio_bench_post(b, 0, &part, 1);
+    virtio_bench_kick(b, 0);
+    g_assert_cmpint(virtio_bench_next_used(b, 0, NULL), ==, c->used);
+    /* what lies behind the reply was not touched, and the reply is not all zeros */
+    const uint8_t *hva = gm_ram(b->bench.env.memory, BUF, 0x10000);
+    unsigned set = 0;
+    for (int64_t i = 0; i < c->used; i++) {
+        set += hva[i] != 0;
+    }
+    g_assert(c->used < 64 || set > c->used / 2);
+    g_assert_cmpuint(hva[c->used], ==, 0);
+}
+
+/* --- console --- */
+
+static VirtioDev *make_console(const VirtioSlot *slot, void *opaque)
+{
+    return virtio_console_new(slot, opaque);
+}
+
+typedef struct ConsoleRig {
+    VirtioBench *b;
+    BenchChar world;
+} ConsoleRig;
+
+static void console_init(ConsoleRig *rig)
+{
+    bench_char_init(&rig->world);
+    rig->b = virtio_bench_new(make_console, &rig->world.backend);
+}
+
+static void console_clear(ConsoleRig *rig)
+{
+    virtio_bench_free(rig->b);
+    bench_char_clear(&rig->world);
+}
+
+static size_t type(ConsoleRig *rig, const char *text)
+{
+    const CharListener *l = rig->world.listener;
+
+    return l->input(l->opaque, (const uint8_t *)text, strlen(text));
+}
+
+static void test_console_output(void)
+{
+    ConsoleRig rig;
+    VirtioBenchPart parts[] = { { BUF, 5, false },
+                                { BUF + 0x100, 0, false },
+                                { BUF + 0x200, 6, false } };
+
+    console_init(&rig);
+    virtio_bench_start(rig.b, 0);
+    gm_write(rig.b->bench.env.memory, BUF, "hello", 5);
+    gm_write(rig.b->bench.env.memory, BUF + 0x200, " world", 6);
+    virtio_bench_post(rig.b, 1, parts, 3);
+    virtio_bench_kick(rig.b, 1);
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 1, NULL), ==, 0);
+    g_assert_cmpmem(rig.world.written->data, rig.world.written->len, "hello world", 11);
+    console_clear(&rig);
+}
+
+/* A chain that the world takes in three parts comes back once, whole, and in order. */
+static void test_console_output_waits(void)
+{
+    ConsoleRig rig;
+    VirtioBenchPart parts[] = { { BUF, 5, false }, { BUF + 0x200, 6, false } };
+
+    console_init(&rig);
+    virtio_bench_start(rig.b, 0);
+    gm_write(rig.b->bench.env.memory, BUF, "hello", 5);
+    gm_write(rig.b->bench.env.memory, BUF + 0x200, " world", 6);
+    rig.world.room = 3;
+    virtio_bench_post(rig.b, 1, parts, 2);
+    virtio_bench_kick(rig.b, 1);
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 1, NULL), ==, -1);
+    for (unsigned i = 0; i < 2; i++) {
+        rig.world.room = 4;
+        rig.world.listener->writable(rig.world.listener->opaque);
+        io_thread_run_all(rig.b->io);
+    }
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 1, NULL), ==, 0);
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 1, NULL), ==, -1);
+    g_assert_cmpmem(rig.world.written->data, rig.world.written->len, "hello world", 11);
+    console_clear(&rig);
+}
+
+static void test_console_input(void)
+{
+    ConsoleRig rig;
+    VirtioBenchPart part = { BUF, 4, true };
+
+    console_init(&rig);
+    g_assert_cmpuint(type(&rig, "too early"), ==, 0);
+    virtio_bench_start(rig.b, 0);
+    virtio_bench_post(rig.b, 0, &part, 1);
+    virtio_bench_kick(rig.b, 0);
+    g_assert_cmpuint(rig.world.resumes, ==, 1);
+    g_assert_cmpuint(type(&rig, "abcdef"), ==, 4);
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 0, NULL), ==, 4);
+    g_assert_true(rig.b->bench.level[0]);
+    g_assert_cmpmem(gm_ram(rig.b->bench.env.memory, BUF, 4), 4, "abcd", 4);
+    g_assert_cmpuint(type(&rig, "ef"), ==, 0);
+    virtio_bench_post(rig.b, 0, &part, 1);
+    virtio_bench_kick(rig.b, 0);
+    g_assert_cmpuint(rig.world.resumes, ==, 2);
+    g_assert_cmpuint(type(&rig, "ef"), ==, 2);
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 0, NULL), ==, 2);
+    console_clear(&rig);
+}
+
+/* Buffers that can't be written to swallow nothing. */
+static void test_console_input_without_room(void)
+{
+    ConsoleRig rig;
+    VirtioBenchPart part = { BUF, 4, false };
+
+    console_init(&rig);
+    virtio_bench_start(rig.b, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        virtio_bench_post(rig.b, 0, &part, 1);
+    }
+    g_assert_cmpuint(type(&rig, "abc"), ==, 0);
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 0, NULL), ==, 0);
+    console_clear(&rig);
+}
+
+/* --- blk --- */
+
+enum { DISK = 16 * 512 };
+
+/* A disk in memory whose calls can be made to fail. */
+typedef struct FakeHost {
+    BlkHost host;
+    uint8_t bytes[DISK];
+    unsigned syncs;
+    int error; /* of every read, write and sync */
+} FakeHost;
+
+static int fake_open(void *opaque, const char *path, int flags)
+{
+    return 5;
+}
+
+static int fake_stat(void *opaque, int fd, struct stat *st)
+{
+    *st = (struct stat){ .st_mode = S_IFREG, .st_size = DISK };
+    return 0;
+}
+
+static int64_t fake_size(void *opaque, int fd)
+{
+    return DISK;
+}
+
+static ssize_t fake_preadv(void *opaque, int fd, const struct iovec *iov, int n, int64_t offset)
+{
+    FakeHost *fake = opaque;
+
+    memcpy(iov[0].iov_base, fake->bytes + offset, iov[0].iov_len);
+    return fake->error ? fake->error : (ssize_t)iov[0].iov_len;
+}
+
+static ssize_t fake_pwritev(void *opaque, int fd, const struct iovec *iov, int n, int64_t offset)
+{
+    FakeHost *fake = opaque;
+
+    memcpy(fake->bytes + offset, iov[0].iov_base, iov[0].iov_len);
+    return fake->error ? fake->error : (ssize_t)iov[0].iov_len;
+}
+
+static int fake_fdatasync(void *opaque, int fd)
+{
+    FakeHost *fake = opaque;
+
+    fake->syncs++;
+    return fake->error;
+}
+
+static void fake_close(void *opaque, int fd)
+{
+}
+
+typedef struct BlkRig {
+    FakeHost fake;
+    Blk *blk;
+    VirtioBench *b;
+} BlkRig;
+
+static VirtioDev *make_blk(const VirtioSlot *slot, void *opaque)
+{
+    return virtio_blk_new(slot, opaque, "serial-that-is-longer-than-twenty");
+}
+
+static void blk_rig_init(BlkRig *rig, bool read_only)
+{
+    *rig = (BlkRig){ .fake.host = { &rig->fake, fake_open, fake_stat, fake_size, fake_preadv,
+                                    fake_pwritev, fake_fdatasync, fake_close } };
+    for (unsigned i = 0; i < DISK; i++) {
+        rig->fake.bytes[i] = (uint8_t)(i / 512 + 1);
+    }
+    BlkOptions options = { .path = "fake", .read_only = read_only, .host = &rig->fake.host };
+    rig->blk = blk_open(&options, NULL);
+    rig->b = virtio_bench_new(make_blk, rig->blk);
+}
+
+static void blk_rig_clear(BlkRig *rig)
+{
+    virtio_bench_free(rig->b);
+    blk_close(rig->blk);
+}
+
+/* Ask for @len bytes of data (written to the device for type OUT); returns the status byte, and
+ * fails unless the device is honest about how much it wrote. */
+static uint8_t request(BlkRig *rig, uint32_t type_of, uint64_t sector, uint32_t len)
+{
+    bool out = type_of == 1;
+    VirtioBench *b = rig->b;
+    GuestMemory *memory = b->bench.env.memory;
+    VirtioBenchPart parts[] = { { BUF, 16, false }, { DATA, len, !out }, { STATUS, 1, true } };
+    uint8_t header[16] = { 0 }, status = 0xee;
+
+    store_le32(header, type_of);
+    store_le64(header + 8, sector);
+    gm_write(memory, BUF, header, sizeof(header));
+    gm_write(memory, STATUS, &status, 1);
+    virtio_bench_post(b, 0, parts, 3);
+    virtio_bench_kick(b, 0);
+    g_assert_cmpint(virtio_bench_next_used(b, 0, NULL), ==, out ? 1 : len + 1);
+    gm_read(memory, STATUS, &status, 1);
+    return status;
+}
+
+static const struct {
+    const char *name;
+    uint32_t type;
+    uint64_t sector;
+    uint32_t len;
+    uint8_t status;
+    bool read_only;
+} requests[] = {
+    { "/blk/read", 0, 3, 1024, 0, false },
+    { "/blk/read-last", 0, 15, 512, 0, false },
+    { "/blk/read-nothing", 0, 16, 0, 0, false },
+    { "/blk/read-beyond-end", 0, 15, 1024, 1, false },
+    { "/blk/read-behind-end", 0, 16, 512, 1, false },
+    { "/blk/read-sector-wraps", 0, UINT64_C(1) << 55, 512, 1, false },
+    { "/blk/read-sector-all-ones", 0, UINT64_MAX, 512, 1, false },
+    { "/blk/read-odd-length", 0, 0, 100, 1, false },
+    { "/blk/write", 1, 2, 512, 0, false },
+    { "/blk/write-odd-length", 1, 2, 511, 1, false },
+    { "/blk/write-beyond-end", 1, 15, 1024, 1, false },
+    { "/blk/write-read-only", 1, 0, 512, 1, true },
+    { "/blk/read-read-only", 0, 0, 512, 0, true },
+    { "/blk/flush", 4, 0, 0, 0, false },
+    { "/blk/flush-read-only", 4, 0, 0, 0, true },
+    { "/blk/id", 8, 0, 20, 0, false },
+    { "/blk/id-short", 8, 0, 3, 0, false },
+    { "/blk/discard-is-unsupported", 11, 0, 16, 2, false },
+    { "/blk/unknown-type", 0x12345, 0, 16, 2, false },
+};
+
+static void test_request(gconstpointer data)
+{
+    const typeof(requests[0]) *c = data;
+    BlkRig rig;
+
+    blk_rig_init(&rig, c->read_only);
+    virtio_bench_start(rig.b, 0);
+    GuestMemory *memory = rig.b->bench.env.memory;
+    memset(gm_ram(memory, DATA, 4096), 0x55, 4096);
+    g_assert_cmpuint(request(&rig, c->type, c->sector, c->len), ==, c->status);
+    const uint8_t *hva = gm_ram(memory, DATA, 4096);
+    if (c->type == 0) {
+        for (uint32_t i = 0; i < c->len; i++) {
+            g_assert_cmpuint(hva[i], ==, c->status ? 0 : c->sector + i / 512 + 1);
+        }
+        g_assert_cmpuint(hva[c->len], ==, 0x55);
+    } else if (c->type == 1) {
+        unsigned changed = 0;
+        for (unsigned i = 0; i < DISK; i++) {
+            changed += rig.fake.bytes[i] == 0x55;
+        }
+        g_assert_cmpuint(changed, ==, c->status ? 0 : c->len);
+        g_assert_cmpuint(rig.fake.bytes[2 * 512], ==, c->status ? 3 : 0x55);
+    } else if (c->type == 8) {
+        g_assert_cmpmem(hva, c->len, "serial-that-is-longe", c->len);
+    }
+    g_assert_cmpuint(rig.fake.syncs, ==, c->type == 4 && !c->read_only ? 1 : 0);
+    blk_rig_clear(&rig);
+}
+
+static void test_blk_config(void)
+{
+    BlkRig rig;
+
+    blk_rig_init(&rig, true);
+    g_assert_cmpuint(virtio_bench_read(rig.b, VB_CONFIG), ==, 16);
+    g_assert_cmpuint(virtio_bench_read(rig.b, VB_CONFIG + 4), ==, 0);
+    g_assert_cmpuint(virtio_bench_read(rig.b, VB_CONFIG + 12), ==, 126);
+    g_assert_cmpuint(virtio_bench_read(rig.b, VB_CONFIG + 20), ==, 512);
+    g_assert_cmphex(virtio_bench_features(rig.b) & 0x264, ==, 0x264);
+    blk_rig_clear(&rig);
+}
+
+/* A guest that knows no flush gets each write made durable. */
+static void test_blk_without_flush(void)
+{
+    BlkRig rig;
+
+    blk_rig_init(&rig, false);
+    virtio_bench_start(rig.b, 1U << 9);
+    g_assert_cmpuint(request(&rig, 1, 0, 512), ==, 0);
+    g_assert_cmpuint(rig.fake.syncs, ==, 1);
+    g_assert_cmpuint(request(&rig, 0, 0, 512), ==, 0);
+    g_assert_cmpuint(rig.fake.syncs, ==, 1);
+    blk_rig_clear(&rig);
+}
+
+/* Errors of the host reach the guest; a flush that has failed once fails for good. */
+static void test_blk_host_errors(void)
+{
+    BlkRig rig;
+
+    blk_rig_init(&rig, false);
+    virtio_bench_start(rig.b, 0);
+    rig.fake.error = -EIO;
+    g_assert_cmpuint(request(&rig, 0, 0, 512), ==, 1);
+    g_assert_cmpuint(request(&rig, 1, 0, 512), ==, 1);
+    rig.fake.error = 0;
+    g_assert_cmpuint(request(&rig, 4, 0, 0), ==, 0);
+    rig.fake.error = -ENOSPC;
+    g_assert_cmpuint(request(&rig, 4, 0, 0), ==, 1);
+    rig.fake.error = 0;
+    g_assert_cmpuint(request(&rig, 4, 0, 0), ==, 1);
+    g_assert_cmpuint(request(&rig, 0, 0, 512), ==, 0);
+    blk_rig_clear(&rig);
+}
+
+/* Chains whose form is wrong. */
+static void test_blk_malformed(void)
+{
+    static const struct {
+        VirtioBenchPart parts[2];
+        unsigned n;
+    } chains[] = {
+        { { { BUF, 16, false } }, 1 },                      /* no room for a status */
+        { { { STATUS, 1, true } }, 1 },                     /* no header */
+        { { { BUF, 15, false }, { STATUS, 1, true } }, 2 }, /* short header */
+        { { { BUF, 16, false }, { STATUS, 0, true } }, 2 }, /* empty status */
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(chains); i++) {
+        BlkRig rig;
+        blk_rig_init(&rig, false);
+        virtio_bench_start(rig.b, 0);
+        virtio_bench_post(rig.b, 0, chains[i].parts, chains[i].n);
+        virtio_bench_kick(rig.b, 0);
+        g_assert_true(virtio_bench_is_broken(rig.b));
+        g_assert_cmpint(virtio_bench_next_used(rig.b, 0, NULL), ==, -1);
+        blk_rig_clear(&rig);
+    }
+}
+
+/* Header, data and status in one descriptor each way, or in many, as a guest likes. */
+static void test_blk_any_layout(void)
+{
+    enum { PIECES = 40 };
+    VirtioBenchPart parts[2 * PIECES];
+    uint8_t header[16] = { 0 };
+    unsigned n = 0;
+    BlkRig rig;
+
+    blk_rig_init(&rig, false);
+    virtio_bench_start(rig.b, 0);
+    store_le64(header + 8, 4);
+    for (unsigned i = 0; i < 16; i++) { /* a byte of the header each */
+        gm_write(rig.b->bench.env.memory, BUF + 16 * i, &header[i], 1);
+        parts[n++] = (VirtioBenchPart){ BUF + 16 * i, 1, false };
+    }
+    for (unsigned i = 0; i < PIECES; i++) { /* 513 bytes: data and status */
+        parts[n++] = (VirtioBenchPart){ DATA + 16 * i, i ? 13 : 513 - 13 * (PIECES - 1), true };
+    }
+    virtio_bench_post(rig.b, 0, parts, n);
+    virtio_bench_kick(rig.b, 0);
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 0, NULL), ==, 513);
+    const uint8_t *last = gm_ram(rig.b->bench.env.memory, DATA + 16 * (PIECES - 1), 13);
+    g_assert_cmpuint(last[11], ==, 5);
+    g_assert_cmpuint(last[12], ==, 0);
+    blk_rig_clear(&rig);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(fills); i++) {
+        g_test_add_data_func(fills[i].name, &fills[i], test_rng);
+    }
+    g_test_add_func("/console/output", test_console_output);
+    g_test_add_func("/console/output-waits-for-room", test_console_output_waits);
+    g_test_add_func("/console/input", test_console_input);
+    g_test_add_func("/console/input-without-room", test_console_input_without_room);
+    for (size_t i = 0; i < G_N_ELEMENTS(requests); i++) {
+        g_test_add_data_func(requests[i].name, &requests[i], test_request);
+    }
+    g_test_add_func("/blk/config", test_blk_config);
+    g_test_add_func("/blk/writes-are-durable-without-flush", test_blk_without_flush);
+    g_test_add_func("/blk/host-errors", test_blk_host_errors);
+    g_test_add_func("/blk/malformed", test_blk_malformed);
+    g_test_add_func("/blk/any-layout", test_blk_any_layout);
+    return g_test_run();
+}
