@@ -15,7 +15,7 @@
 
 enum {
     CONFIG_CPUS_MAX = 64,     /* as ENGINE_MAX_CPUS */
-    CONFIG_DISKS_MAX = 8,     /* slots of virtio-mmio that a board keeps for disks */
+    CONFIG_DISKS_MAX = 24,    /* slots of virtio-mmio that board micro keeps for disks */
     CONFIG_NAME_MAX = 128,    /* fits a file name with a suffix */
     CONFIG_APPEND_MAX = 2047, /* the kernel's own COMMAND_LINE_SIZE, less the final 0 */
     CONFIG_SOCKET_MAX = 107,  /* sun_path, less the final 0 */

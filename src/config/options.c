@@ -312,7 +312,7 @@ static const Option table[] = {
       .form = "FILE[,format=raw][,readonly=on]",
       .words = "<file>",
       .help = "a disk, in the order of the guest's names",
-      .detail = "May be given up to 8 times. The format is never guessed: without format it is "
+      .detail = "May be given up to 24 times. The format is never guessed: without format it is "
                 "raw. With readonly=on the guest can't write, and the file need not be writable. "
                 "A comma in the file's name is written twice.",
       .repeats = true,
