@@ -264,14 +264,12 @@ static Cut cut(FpRounding rounding, bool sign, uint64_t sig, uint64_t lo, unsign
 
 static FpNumber overflow(FpEnv *env, const FpFormat *format, FpNumber n, bool inexact)
 {
-    if (env->x87 && !(env->masked & FLOAT_OVERFLOW)) {
-        env->flags |= FLOAT_OVERFLOW | (inexact ? FLOAT_INEXACT : 0);
+    bool masked = env->masked & FLOAT_OVERFLOW;
+
+    env->flags |= FLOAT_OVERFLOW | (masked || inexact ? FLOAT_INEXACT : 0);
+    if (!masked) {
         n.exp -= WRAP;
         return n;
-    }
-    env->flags |= FLOAT_OVERFLOW | FLOAT_INEXACT;
-    if (!(env->masked & FLOAT_OVERFLOW) && !inexact) {
-        env->flags &= (uint8_t)~FLOAT_INEXACT;
     }
     env->up = env->rounding == FLOAT_NEAREST || env->rounding == (n.sign ? FLOAT_DOWN : FLOAT_UP);
     if (env->up) {

@@ -31,22 +31,27 @@ FpEnv sse_env(const X86Cpu *cpu)
     };
 }
 
-bool sse_finish(X86Cpu *cpu, const FpEnv *env)
+/* What counts of the flags of one step: an unmasked exception that is found before the result keeps
+ * those of the result from being. */
+static unsigned step_flags(const FpEnv *env)
 {
-    unsigned flags = env->flags;
-    unsigned unmasked = flags & ~(unsigned)env->masked;
+    unsigned unmasked = env->flags & ~(unsigned)env->masked;
 
-    if (!flags) {
-        return true;
-    }
-    if (unmasked & FLOAT_BEFORE) {
-        flags &= FLOAT_BEFORE;
-    }
+    return unmasked & FLOAT_BEFORE ? env->flags & FLOAT_BEFORE : env->flags;
+}
+
+static bool record(X86Cpu *cpu, unsigned flags, unsigned masked)
+{
     cpu->mxcsr |= flags;
-    if (unmasked) {
+    if (flags & ~masked) {
         return x86_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
     }
     return true;
+}
+
+bool sse_finish(X86Cpu *cpu, const FpEnv *env)
+{
+    return !env->flags || record(cpu, step_flags(env), env->masked);
 }
 
 /* --- one lane */
@@ -152,28 +157,24 @@ static uint64_t sqrt64(FpEnv *env, uint64_t x, uint64_t y, unsigned immediate)
     return fp_pack64(fp_sqrt(env, &fp_format64, fp_unpack64(env, y)));
 }
 
-/* The second operand wins unless the first is really less (or greater): NaNs, equal zeros. */
-static bool first_wins(FpEnv *env, FpNumber a, FpNumber b, FpOrder wanted)
-{
-    return fp_compare(env, a, b, false) == wanted;
-}
-
-#define EXTREME(name, order)                                                                       \
-    static uint64_t name##32(FpEnv * env, uint64_t x, uint64_t y, unsigned immediate)              \
+/* The second operand wins unless the first is really less (or greater): NaNs, equal zeros.  It is
+ * given as it is, but for a denormal that counts as zero. */
+#define EXTREME(name, size, wanted)                                                                \
+    static uint64_t name(FpEnv *env, uint64_t x, uint64_t y, unsigned immediate)                   \
     {                                                                                              \
-        FpNumber a = fp_unpack32(env, (uint32_t)x);                                                \
-        FpNumber b = fp_unpack32(env, (uint32_t)y);                                                \
-        return fp_pack32(first_wins(env, a, b, order) ? a : b);                                    \
-    }                                                                                              \
-    static uint64_t name##64(FpEnv * env, uint64_t x, uint64_t y, unsigned immediate)              \
-    {                                                                                              \
-        FpNumber a = fp_unpack64(env, x);                                                          \
-        FpNumber b = fp_unpack64(env, y);                                                          \
-        return fp_pack64(first_wins(env, a, b, order) ? a : b);                                    \
+        FpNumber a = fp_unpack##size(env, (uint##size##_t)x);                                      \
+        FpNumber b = fp_unpack##size(env, (uint##size##_t)y);                                      \
+        bool first = fp_compare(env, a, b, false) == (wanted);                                     \
+        if ((first ? a : b).kind == FLOAT_ZERO) {                                                  \
+            return fp_pack##size(first ? a : b);                                                   \
+        }                                                                                          \
+        return first ? x : y;                                                                      \
     }
 
-EXTREME(min, FLOAT_LESS)
-EXTREME(max, FLOAT_GREATER)
+EXTREME(min32, 32, FLOAT_LESS)
+EXTREME(min64, 64, FLOAT_LESS)
+EXTREME(max32, 32, FLOAT_GREATER)
+EXTREME(max64, 64, FLOAT_GREATER)
 
 /* The predicates of CMPPS and their kin: which orders they accept, and whether a quiet NaN is
  * invalid (SDM volume 2, table 3-1). */
@@ -390,6 +391,16 @@ VECTOR_FN(hsubpd)
     horizontal64(cpu, to, (Operands){ from1, from2, 0 }, sub64);
 }
 
+/* The next step of a dot product, which sees no flags of those before; false after an exception:
+ * later steps don't happen. */
+static bool next_step(X86Cpu *cpu, FpEnv *env)
+{
+    bool go_on = sse_finish(cpu, env);
+
+    env->flags = 0;
+    return go_on;
+}
+
 /* Dot products: immediate bits 7:4 choose the products, 3:0 where the sum goes. */
 VECTOR_FN(dpps)
 {
@@ -402,8 +413,14 @@ VECTOR_FN(dpps)
         bool used = (immediate >> (4 + i)) & 1;
         a.u32[i] = used ? (uint32_t)mul32(&env, a.u32[i], b.u32[i], 0) : 0;
     }
+    if (!next_step(x86_cpu(cpu), &env)) {
+        return;
+    }
     uint64_t low = add32(&env, a.u32[0], a.u32[1], 0);
     uint64_t high = add32(&env, a.u32[2], a.u32[3], 0);
+    if (!next_step(x86_cpu(cpu), &env)) {
+        return;
+    }
     uint32_t sum = (uint32_t)add32(&env, low, high, 0);
     for (unsigned i = 0; i < 4; i++) {
         a.u32[i] = (immediate >> i) & 1 ? sum : 0;
@@ -423,6 +440,9 @@ VECTOR_FN(dppd)
     for (unsigned i = 0; i < 2; i++) {
         bool used = (immediate >> (4 + i)) & 1;
         a.u64[i] = used ? mul64(&env, a.u64[i], b.u64[i], 0) : 0;
+    }
+    if (!next_step(x86_cpu(cpu), &env)) {
+        return;
     }
     uint64_t sum = add64(&env, a.u64[0], a.u64[1], 0);
     for (unsigned i = 0; i < 2; i++) {
