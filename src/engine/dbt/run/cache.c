@@ -36,6 +36,8 @@ typedef struct Range {
 struct BlockCache {
     /* fixed after create */
     uint8_t *arena;
+    const Backend *backend; /* NULL: blocks stay IR */
+    void *code;
     unsigned n_tables;
     PageTable *tables;
     /* atomic */
@@ -69,6 +71,21 @@ static bool table_init(PageTable *table, const RamRegion *ram, GError **error)
     return true;
 }
 
+/* At a low address if there is room: compiled code then names blocks by 32 bits. */
+static uint8_t *map_arena(void)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *arena = MAP_FAILED;
+
+#ifdef MAP_32BIT
+    arena = mmap(NULL, CACHE_BYTES, PROT_READ | PROT_WRITE, flags | MAP_32BIT, -1, 0);
+#endif
+    if (arena == MAP_FAILED) {
+        arena = mmap(NULL, CACHE_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);
+    }
+    return arena == MAP_FAILED ? NULL : arena;
+}
+
 BlockCache *cache_new(GuestMemory *memory, GError **error)
 {
     BlockCache *cache = g_new0(BlockCache, 1);
@@ -86,10 +103,8 @@ BlockCache *cache_new(GuestMemory *memory, GError **error)
             return NULL;
         }
     }
-    cache->arena = mmap(NULL, CACHE_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (cache->arena == MAP_FAILED) {
-        cache->arena = NULL;
+    cache->arena = map_arena();
+    if (!cache->arena) {
         set_error_errno(error, errno, "cannot map %d MiB for translated code", CACHE_BYTES >> 20);
         cache_free(cache);
         return NULL;
@@ -117,6 +132,12 @@ void cache_free(BlockCache *cache)
     pthread_mutex_destroy(&cache->written_lock);
     g_free(cache->tables);
     g_free(cache);
+}
+
+void cache_set_backend(BlockCache *cache, const Backend *backend, void *code)
+{
+    cache->backend = backend->compile ? backend : NULL;
+    cache->code = code;
 }
 
 uint64_t cache_flushes(const BlockCache *cache)
@@ -241,36 +262,66 @@ void cache_store_end(BlockCache *cache)
     pthread_mutex_unlock(&cache->code_lock);
 }
 
-Block *cache_add(BlockCache *cache, const IrBlock *ir, uint64_t gpa, uint64_t gpa2, uint32_t key)
+/* Room for a block of @bytes in all. */
+static Block *reserve(BlockCache *cache, size_t bytes)
 {
-    size_t node_bytes = ir->n_nodes * sizeof(IrNode);
-    size_t insn_bytes = ir->n_insns * sizeof(IrInsn);
-    size_t bytes = align_up(sizeof(Block) + node_bytes + insn_bytes, 64);
+    Block *block = NULL;
 
     pthread_mutex_lock(&cache->lock);
-    if (bytes > CACHE_BYTES - cache->used) {
-        pthread_mutex_unlock(&cache->lock);
-        return NULL;
+    if (bytes <= CACHE_BYTES - cache->used) {
+        block = (Block *)(void *)(cache->arena + cache->used);
+        cache->used += align_up(bytes, 64);
     }
-    Block *block = (Block *)(void *)(cache->arena + cache->used);
+    pthread_mutex_unlock(&cache->lock);
+    return block;
+}
+
+/* What the interpreter needs of @ir, behind @block. */
+static void keep_ir(Block *block, const IrBlock *ir)
+{
     IrNode *nodes = (IrNode *)(void *)(block + 1);
     IrInsn *insns = (IrInsn *)(void *)(nodes + ir->n_nodes);
-    cache->used += bytes;
-    memcpy(nodes, ir->nodes, node_bytes);
-    memcpy(insns, ir->insns, insn_bytes);
+
+    memcpy(nodes, ir->nodes, ir->n_nodes * sizeof(IrNode));
+    memcpy(insns, ir->insns, ir->n_insns * sizeof(IrInsn));
+    block->nodes = nodes;
+    block->insns = insns;
+}
+
+static void publish(BlockCache *cache, Block *block)
+{
+    unsigned h = hash_of(block->gpa, block->key);
+
+    pthread_mutex_lock(&cache->lock);
+    block->hash_next = cache->hash[h];
+    cache->hash[h] = block;
+    enter_pages(cache, block);
+    pthread_mutex_unlock(&cache->lock);
+}
+
+Block *cache_add(BlockCache *cache, const IrBlock *ir, uint64_t gpa, uint64_t gpa2, uint32_t key)
+{
+    size_t bytes = sizeof(Block);
+
+    if (!cache->backend) {
+        bytes += ir->n_nodes * sizeof(IrNode) + ir->n_insns * sizeof(IrInsn);
+    }
+    Block *block = reserve(cache, bytes);
+    if (!block) {
+        return NULL;
+    }
     *block = (Block){ .gpa = gpa,
                       .gpa2 = gpa2,
                       .key = key,
                       .n_nodes = (uint16_t)ir->n_nodes,
                       .n_insns = (uint16_t)ir->n_insns,
-                      .guest_bytes = ir->guest_bytes,
-                      .insns = insns,
-                      .nodes = nodes };
-    unsigned h = hash_of(gpa, key);
-    block->hash_next = cache->hash[h];
-    cache->hash[h] = block;
-    enter_pages(cache, block);
-    pthread_mutex_unlock(&cache->lock);
+                      .guest_bytes = ir->guest_bytes };
+    if (!cache->backend) {
+        keep_ir(block, ir);
+    } else if (!cache->backend->compile(cache->code, ir, block)) {
+        return NULL;
+    }
+    publish(cache, block);
     return block;
 }
 
@@ -281,13 +332,21 @@ void cache_link(BlockCache *cache, Block *from, unsigned slot, Block *to)
         from->in_next[slot] = to->incoming;
         to->incoming = (uintptr_t)from | slot;
         __atomic_store_n(&from->next[slot], to, __ATOMIC_RELEASE);
+        if (cache->backend) {
+            cache->backend->link(cache->code, from, slot, to);
+        }
     }
     pthread_mutex_unlock(&cache->lock);
 }
 
 void cache_flush(BlockCache *cache)
 {
+    /* a vCPU that translates is not in guest code: wait until its block stands */
+    pthread_mutex_lock(&cache->code_lock);
     pthread_mutex_lock(&cache->lock);
+    if (cache->backend) {
+        cache->backend->code_flush(cache->code);
+    }
     memset(cache->hash, 0, sizeof(cache->hash));
     cache->used = 0;
     for (unsigned i = 0; i < cache->n_tables; i++) {
@@ -302,6 +361,7 @@ void cache_flush(BlockCache *cache)
     madvise(cache->arena, CACHE_BYTES, MADV_DONTNEED);
     __atomic_add_fetch(&cache->flushes, 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->code_lock);
 }
 
 bool block_covers(const Block *block, uint64_t gpa, uint64_t len)
@@ -348,8 +408,14 @@ static void kill_block(BlockCache *cache, Block *block)
         unsigned slot = in & 1;
         in = from->in_next[slot];
         __atomic_store_n(&from->next[slot], NULL, __ATOMIC_RELEASE);
+        if (cache->backend) {
+            cache->backend->link(cache->code, from, slot, NULL);
+        }
     }
     block->incoming = 0;
+    if (cache->backend) {
+        cache->backend->kill(cache->code, block);
+    }
     unhash(cache, block);
 }
 
@@ -441,6 +507,8 @@ void cache_drop_written(BlockCache *cache)
 {
     Range written[CACHE_MAX_WRITTEN];
 
+    /* a block that is being translated from the old bytes must stand before it can be dropped */
+    pthread_mutex_lock(&cache->code_lock);
     /* held throughout: no vCPU may go on before the ranges of this moment are dropped */
     pthread_mutex_lock(&cache->written_lock);
     unsigned n = cache->n_written;
@@ -455,4 +523,5 @@ void cache_drop_written(BlockCache *cache)
         cache_drop(cache, written[i].gpa, written[i].len);
     }
     pthread_mutex_unlock(&cache->written_lock);
+    pthread_mutex_unlock(&cache->code_lock);
 }

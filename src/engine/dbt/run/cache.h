@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 
+#include "engine/dbt/run/backend.h"
 #include "engine/dbt/run/cpu.h"
 
 typedef struct BlockCache BlockCache;
@@ -33,17 +34,25 @@ struct Block {
     uint16_t n_nodes, n_insns;
     uint32_t guest_bytes;
     bool dead;            /* atomic */
+    bool uncached;        /* stands alone: the dispatch loop follows */
     Block *next[2];       /* atomic: where exit slots 0 and 1 lead */
     uintptr_t incoming;   /* lock: list of exits that lead here: Block * | slot */
     uintptr_t in_next[2]; /* lock: links of the lists that this block's exits are in */
     Block *hash_next;     /* lock */
     Block *page_next[2];  /* lock: other blocks of the page of gpa, gpa2 */
+    /* for the interpreter */
     const IrInsn *insns;
     const IrNode *nodes;
+    /* compiled: */
+    const void *code; /* where it is entered */
+    uint32_t site[2]; /* in code memory: the jump of each exit slot; 0: none */
+    uint32_t stub[2]; /* and where that leads when it leads to no block */
 };
 
 BlockCache *cache_new(GuestMemory *memory, GError **error);
 void cache_free(BlockCache *cache);
+/* Blocks are compiled by @backend into its @code from now on; before there are any. */
+void cache_set_backend(BlockCache *cache, const Backend *backend, void *code);
 
 /* How often the cache was emptied: block pointers from before are wild. */
 uint64_t cache_flushes(const BlockCache *cache);
@@ -69,7 +78,8 @@ void cache_translate_end(BlockCache *cache);
 void cache_store_begin(BlockCache *cache);
 void cache_store_end(BlockCache *cache);
 
-/* Store a translation; both pages are code already.  NULL: the arena is full, cache_flush() it. */
+/* Store a translation, compiled if there is a back end for that; both pages are code already.
+ * NULL: no room, cache_flush() makes it. */
 Block *cache_add(BlockCache *cache, const IrBlock *ir, uint64_t gpa, uint64_t gpa2, uint32_t key);
 /* Let @from's exit @slot lead to @to, unless one of them died. */
 void cache_link(BlockCache *cache, Block *from, unsigned slot, Block *to);

@@ -77,6 +77,7 @@ enum {
 typedef struct JumpCacheEntry {
     uint64_t pc, key;
     Block *block;
+    const void *code; /* block->code: compiled code looks nowhere else */
 } JumpCacheEntry;
 
 /* The result of the last operation that set flags, unevaluated: the guest gives .op meaning. */
@@ -108,11 +109,12 @@ struct DbtCpu {
     uint32_t attention;    /* atomic */
     uint8_t fault;         /* FAULT_ value: leave the block in front of this instruction */
     uint8_t key_stale;     /* context may have changed */
-    uint64_t block_pc;     /* address of the running block's first instruction */
+    uint64_t block_pc;     /* interpreter: address of the running block's first instruction */
     uint64_t key;          /* isa->context_key, with the TLB generation in its upper half */
     TlbEntry *tlb;         /* [MMU_INDEXES][TLB_ENTRIES] */
     JumpCacheEntry *jumps; /* [JUMP_CACHE_ENTRIES] */
     uint64_t instructions; /* run so far */
+    uint64_t code_page;    /* compiled code: gva of the page that the running block begins in */
     uint64_t exits;        /* device accesses and halts */
     uint64_t translated;   /* instructions translated */
 

@@ -6,7 +6,7 @@
  *   deliver  an exception that an instruction raised
  *   sleep    while the guest is halted
  *   find     the next block: jump cache, block cache, translation
- *   run      the interpreter, through as many blocks as it can
+ *   run      the back end, through as many blocks as it can
  */
 #include "engine/dbt/run/exec.h"
 
@@ -52,6 +52,7 @@ DbtVm *dbt_vm_new(const GuestIsa *isa, const EngineConfig *config, GError **erro
     vm->n_cpus = config->cpus;
     vm->crowded = config->cpus > (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     vm->cache = cache;
+    vm->backend = &interp_backend;
     pthread_mutex_init(&vm->lock, NULL);
     pthread_cond_init(&vm->changed, NULL);
     gm_set_written(vm->memory, on_written, vm);
@@ -65,9 +66,28 @@ void dbt_vm_free(DbtVm *vm)
     }
     gm_set_written(vm->memory, NULL, NULL);
     cache_free(vm->cache);
+    if (vm->code) {
+        vm->backend->code_free(vm->code);
+    }
     pthread_cond_destroy(&vm->changed);
     pthread_mutex_destroy(&vm->lock);
     g_free(vm);
+}
+
+bool dbt_vm_set_backend(DbtVm *vm, const Backend *backend, GError **error)
+{
+    void *code = NULL;
+
+    if (backend->code_new) {
+        code = backend->code_new(vm->isa, error);
+        if (!code) {
+            return false;
+        }
+    }
+    vm->backend = backend;
+    vm->code = code;
+    cache_set_backend(vm->cache, backend, code);
+    return true;
 }
 
 DbtCpu *dbt_cpu_new(DbtVm *vm, unsigned index)
@@ -384,7 +404,7 @@ static Block *find_block(DbtCpu *cpu, IrBlock *ir)
         }
     }
     JumpCacheEntry *entry = &cpu->jumps[(wanted.pc ^ wanted.pc >> 12) % JUMP_CACHE_ENTRIES];
-    *entry = (JumpCacheEntry){ wanted.pc, cpu->key, block };
+    *entry = (JumpCacheEntry){ wanted.pc, cpu->key, block, block->code };
     return block;
 }
 
@@ -413,6 +433,7 @@ static void step_uncached(DbtCpu *cpu, IrBlock *ir, bool alone)
                     .n_nodes = (uint16_t)ir->n_nodes,
                     .n_insns = (uint16_t)ir->n_insns,
                     .guest_bytes = ir->guest_bytes,
+                    .uncached = true,
                     .insns = ir->insns,
                     .nodes = ir->nodes };
     cpu->pc = wanted.pc;
@@ -583,10 +604,10 @@ static void run_found(DbtCpu *cpu, Block *block, Link *link)
         log_line(cpu->log, LOG_EXEC, "cpu %u %" G_GINT64_MODIFIER "x key %x", cpu->index, cpu->pc,
                  (uint32_t)cpu->key);
     }
-    InterpResult result = interp_run(cpu, block, &slot);
-    *link = (Link){ result == INTERP_LINK ? cpu->block : NULL, slot, cpu->pc, cpu->cache_flushes };
+    RunResult result = cpu->vm->backend->run(cpu, block, &slot);
+    *link = (Link){ result == RUN_LINK ? cpu->block : NULL, slot, cpu->pc, cpu->cache_flushes };
     cpu->block = NULL;
-    if (result >= INTERP_STOP) {
+    if (result >= RUN_STOP) {
         cpu->key_stale = true;
     }
 }

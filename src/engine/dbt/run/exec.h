@@ -28,6 +28,8 @@ struct DbtVm {
     DbtCpu *cpus[ENGINE_MAX_CPUS]; /* NULL until created */
     bool crowded;                  /* more vCPUs than the host has CPUs */
     BlockCache *cache;
+    const Backend *backend; /* runs the blocks: the interpreter, or dbt_vm_set_backend()'s */
+    void *code;             /* the back end's */
     /* lock: lock */
     pthread_mutex_t lock;
     pthread_cond_t changed; /* an exclusive section ended, or a vCPU stopped running for one */
@@ -36,6 +38,8 @@ struct DbtVm {
 
 DbtVm *dbt_vm_new(const GuestIsa *isa, const EngineConfig *config, GError **error);
 void dbt_vm_free(DbtVm *vm);
+/* Run blocks by @backend instead of the interpreter.  Before the first vCPU runs. */
+bool dbt_vm_set_backend(DbtVm *vm, const Backend *backend, GError **error);
 /* A vCPU of isa->cpu_size bytes, all zero but for the core's part. */
 DbtCpu *dbt_cpu_new(DbtVm *vm, unsigned index);
 void dbt_cpu_free(DbtCpu *cpu);

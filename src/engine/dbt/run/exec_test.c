@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tests of the core with the toy guest: control flow, self-modifying code, faults, devices that
- * write code, many vCPUs.
+ * Tests of the core with the toy guest, on each back end there is: control flow, self-modifying
+ * code, faults, devices that write code, many vCPUs.
  */
 #include "engine/dbt/run/exec.h"
 
 #include <string.h>
 
+#include "engine/dbt/host/interp/interp.h"
+#include "engine/dbt/host/native.h"
 #include "engine/dbt/run/mmu.h"
 #include "engine/dbt/run/toy.h"
 
@@ -19,7 +21,7 @@ typedef struct Bench {
     ToyCpu *cpu[MAX_CPUS];
 } Bench;
 
-static Bench bench_new(unsigned cpus)
+static Bench bench_new(const Backend *backend, unsigned cpus)
 {
     Bench b = { .memory = gm_new(), .clock = clock_new_manual() };
 
@@ -27,6 +29,7 @@ static Bench bench_new(unsigned cpus)
     EngineConfig config = { .memory = b.memory, .clock = b.clock, .cpus = cpus };
     b.vm = dbt_vm_new(&toy_isa, &config, NULL);
     g_assert_nonnull(b.vm);
+    g_assert_true(dbt_vm_set_backend(b.vm, backend, NULL));
     for (unsigned i = 0; i < cpus; i++) {
         b.cpu[i] = (ToyCpu *)dbt_cpu_new(b.vm, i);
     }
@@ -102,33 +105,36 @@ static const struct {
     uint64_t want_r1;
     unsigned want_fault;
 } programs[] = {
-    { "/exec/straight", P("i\1i\1h"), 2, 0 },
-    { "/exec/jump over", P("j\2i\1i\1h"), 1, 0 },
+    { "straight", P("i\1i\1h"), 2, 0 },
+    { "jump over", P("j\2i\1i\1h"), 1, 0 },
     /* r2 = 1: the branch is taken, and skips one of two */
-    { "/exec/branch taken", P("i\2z\2\2i\1i\1h"), 1, 0 },
-    { "/exec/branch not taken", P("z\2\2i\1i\1h"), 2, 0 },
-    { "/exec/load", P("l\1\xffh"), 0x5a, 0 },
-    { "/exec/store and load", P("k\2\x77s\2\xfel\1\xfeh"), 0x77, 0 },
-    { "/exec/fault stops in front", P("i\1fi\1h"), 1, 1 },
+    { "branch taken", P("i\2z\2\2i\1i\1h"), 1, 0 },
+    { "branch not taken", P("z\2\2i\1i\1h"), 2, 0 },
+    { "load", P("l\1\xffh"), 0x5a, 0 },
+    { "store and load", P("k\2\x77s\2\xfel\1\xfeh"), 0x77, 0 },
+    { "fault stops in front", P("i\1fi\1h"), 1, 1 },
 };
 
-static void test_program(gconstpointer data)
+static void test_programs(gconstpointer backend)
 {
-    const typeof(programs[0]) *c = data;
-    Bench b = bench_new(1);
+    for (size_t i = 0; i < G_N_ELEMENTS(programs); i++) {
+        const typeof(programs[0]) *c = &programs[i];
+        Bench b = bench_new(backend, 1);
 
-    put_code(&b, 0x1000, c->code, c->len);
-    *(uint8_t *)gm_ram(b.memory, 0xff0, 1) = 0x5a;
-    run_to_halt(b.cpu[0], 0x1000);
-    g_assert_cmphex(b.cpu[0]->r[1], ==, c->want_r1);
-    g_assert_cmpuint(b.cpu[0]->fault_kind, ==, c->want_fault);
-    bench_free(&b);
+        g_test_message("%s", c->name);
+        put_code(&b, 0x1000, c->code, c->len);
+        *(uint8_t *)gm_ram(b.memory, 0xff0, 1) = 0x5a;
+        run_to_halt(b.cpu[0], 0x1000);
+        g_assert_cmphex(b.cpu[0]->r[1], ==, c->want_r1);
+        g_assert_cmpuint(b.cpu[0]->fault_kind, ==, c->want_fault);
+        bench_free(&b);
+    }
 }
 
 /* An instruction's fault leaves pc at that instruction. */
-static void test_fault_pc(void)
+static void test_fault_pc(gconstpointer backend)
 {
-    Bench b = bench_new(1);
+    Bench b = bench_new(backend, 1);
 
     put_code(&b, 0x1000, P("i\1i\1fi\1h"));
     run_to_halt(b.cpu[0], 0x1000);
@@ -138,9 +144,9 @@ static void test_fault_pc(void)
 }
 
 /* The store changes an instruction further on in its own block: the new one runs. */
-static void test_writes_own_block(void)
+static void test_writes_own_block(gconstpointer backend)
 {
-    Bench b = bench_new(1);
+    Bench b = bench_new(backend, 1);
 
     /* at 0x100: s r2 0x11 stores 'h' to 0x110, where an 'i' stands in the same block */
     put_code(&b, 0x100, P("k\2hs\2\x11i\1i\1i\1i\1i\1i\1h"));
@@ -151,9 +157,9 @@ static void test_writes_own_block(void)
 }
 
 /* Code that ran is changed by a store from another block, then runs again. */
-static void test_writes_other_block(void)
+static void test_writes_other_block(gconstpointer backend)
 {
-    Bench b = bench_new(1);
+    Bench b = bench_new(backend, 1);
 
     put_code(&b, 0x200, P("i\1h"));
     run_to_halt(b.cpu[0], 0x200);
@@ -165,9 +171,9 @@ static void test_writes_other_block(void)
 }
 
 /* A device writes code that ran; memory/ tells, and the new code runs. */
-static void test_device_writes_code(void)
+static void test_device_writes_code(gconstpointer backend)
 {
-    Bench b = bench_new(1);
+    Bench b = bench_new(backend, 1);
 
     put_code(&b, 0x200, P("i\1h"));
     run_to_halt(b.cpu[0], 0x200);
@@ -179,9 +185,9 @@ static void test_device_writes_code(void)
 }
 
 /* An instruction that reaches into the next page, whose second half changes. */
-static void test_straddle(void)
+static void test_straddle(gconstpointer backend)
 {
-    Bench b = bench_new(1);
+    Bench b = bench_new(backend, 1);
 
     put_code(&b, 0x1ffd, P("i\1k\1\x05h"));
     run_to_halt(b.cpu[0], 0x1ffd);
@@ -194,9 +200,9 @@ static void test_straddle(void)
 
 /* An interrupt comes at the end of a block whose exit isn't linked yet: the exit must not be
  * linked to the handler. */
-static void test_interrupt_at_link(void)
+static void test_interrupt_at_link(gconstpointer backend)
 {
-    Bench b = bench_new(1);
+    Bench b = bench_new(backend, 1);
 
     put_code(&b, 0x1000, P("nj\x0d"));   /* to 0x1010 */
     put_code(&b, 0x1010, P("i\1h"));     /* what must run */
@@ -210,9 +216,9 @@ static void test_interrupt_at_link(void)
     bench_free(&b);
 }
 
-static void test_fetch_fault(void)
+static void test_fetch_fault(gconstpointer backend)
 {
-    Bench b = bench_new(1);
+    Bench b = bench_new(backend, 1);
 
     run_to_halt(b.cpu[0], TOY_FAULT);
     g_assert_cmpuint(b.cpu[0]->fault_kind, ==, 3);
@@ -220,9 +226,9 @@ static void test_fetch_fault(void)
 }
 
 /* A kick ends a loop that never halts; a kick before the run ends it at once. */
-static void test_kick(void)
+static void test_kick(gconstpointer backend)
 {
-    Bench b = bench_new(1);
+    Bench b = bench_new(backend, 1);
     Runner r;
 
     put_code(&b, 0x1000, P("i\1j\xfc"));
@@ -242,9 +248,9 @@ static void test_kick(void)
 }
 
 /* Four vCPUs add 1 to one counter, 20000 times each: none is lost. */
-static void test_atomics(void)
+static void test_atomics(gconstpointer backend)
 {
-    Bench b = bench_new(MAX_CPUS);
+    Bench b = bench_new(backend, MAX_CPUS);
     Runner r[MAX_CPUS];
 
     put_code(&b, 0x1000, P("x\3i\2z\2\xf9h"));
@@ -262,9 +268,9 @@ static void test_atomics(void)
 }
 
 /* A page that was written, so that its TLB entry is fast, becomes code and is written again. */
-static void test_written_page_becomes_code(void)
+static void test_written_page_becomes_code(gconstpointer backend)
 {
-    Bench b = bench_new(1);
+    Bench b = bench_new(backend, 1);
 
     put_code(&b, 0x1000, P("k\2is\2\x20k\2\1h"));
     put_code(&b, 0x200, P("h\1h"));
@@ -280,9 +286,9 @@ static void test_written_page_becomes_code(void)
 
 /* A vCPU rewrites code that three others run and run it, while pages become code all the time: nobody hangs,
  * nobody runs what was never written. */
-static void test_many_writers(void)
+static void test_many_writers(gconstpointer backend)
 {
-    Bench b = bench_new(MAX_CPUS);
+    Bench b = bench_new(backend, MAX_CPUS);
     Runner r[MAX_CPUS];
 
     for (unsigned round = 0; round < 30; round++) {
@@ -305,9 +311,9 @@ static void test_many_writers(void)
 }
 
 /* The cache fills up and is emptied under running vCPUs. */
-static void test_cache_flush(void)
+static void test_cache_flush(gconstpointer backend)
 {
-    Bench b = bench_new(2);
+    Bench b = bench_new(backend, 2);
     Runner r;
 
     put_code(&b, 0x1000, P("i\1j\xfc"));
@@ -325,23 +331,39 @@ static void test_cache_flush(void)
     bench_free(&b);
 }
 
+static const struct {
+    const char *name;
+    void (*run)(gconstpointer backend);
+} tests[] = {
+    { "programs", test_programs },
+    { "fault pc", test_fault_pc },
+    { "writes its own block", test_writes_own_block },
+    { "writes another block", test_writes_other_block },
+    { "device writes code", test_device_writes_code },
+    { "written page becomes code", test_written_page_becomes_code },
+    { "straddles pages", test_straddle },
+    { "interrupt at an unlinked exit", test_interrupt_at_link },
+    { "fetch fault", test_fetch_fault },
+    { "kick", test_kick },
+    { "atomics of four vCPUs", test_atomics },
+    { "four vCPUs change code", test_many_writers },
+    { "cache flush", test_cache_flush },
+};
+
+static void add_tests(const Backend *backend)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
+        g_autofree char *path = g_strdup_printf("/exec/%s/%s", backend->name, tests[i].name);
+        g_test_add_data_func(path, backend, tests[i].run);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    for (size_t i = 0; i < G_N_ELEMENTS(programs); i++) {
-        g_test_add_data_func(programs[i].name, &programs[i], test_program);
+    add_tests(&interp_backend);
+    if (native_backend) {
+        add_tests(native_backend);
     }
-    g_test_add_func("/exec/fault pc", test_fault_pc);
-    g_test_add_func("/exec/writes its own block", test_writes_own_block);
-    g_test_add_func("/exec/writes another block", test_writes_other_block);
-    g_test_add_func("/exec/device writes code", test_device_writes_code);
-    g_test_add_func("/exec/written page becomes code", test_written_page_becomes_code);
-    g_test_add_func("/exec/straddles pages", test_straddle);
-    g_test_add_func("/exec/interrupt at an unlinked exit", test_interrupt_at_link);
-    g_test_add_func("/exec/fetch fault", test_fetch_fault);
-    g_test_add_func("/exec/kick", test_kick);
-    g_test_add_func("/exec/atomics of four vCPUs", test_atomics);
-    g_test_add_func("/exec/four vCPUs change code", test_many_writers);
-    g_test_add_func("/exec/cache flush", test_cache_flush);
     return g_test_run();
 }

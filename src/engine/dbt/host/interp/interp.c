@@ -215,7 +215,7 @@ static inline uint64_t deposit(uint64_t a, uint64_t b, uint64_t imm)
 /* Over the length budget on purpose: one label an operation, in one function, is what makes the
  * jumps direct; each is a line or two. */
 /* clang-format off */
-InterpResult interp_run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
+RunResult interp_run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
 {
     static const void *const labels[IR_OPS] = {
 #define IR_OP(name, operands, result, effects) [IR_##name] = &&op_##name,
@@ -232,7 +232,7 @@ InterpResult interp_run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
 enter:
     if (G_UNLIKELY(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED))) {
         cpu->pc = pc;
-        return INTERP_STOP;
+        return RUN_STOP;
     }
     cpu->block = block;
     cpu->block_pc = pc;
@@ -353,26 +353,28 @@ enter:
         if ((pc ^ cpu->block_pc) < PAGE_SIZE) {
             cpu->pc = pc;
             *ret_slot = n->c;
-            return INTERP_LINK;
+            return RUN_LINK;
         }
     }
     goto follow;
     OP(EXIT_INDIRECT) pc = A;
 follow:
     {
-        Block *next = jump_cache_find(cpu, pc);
+        Block *next = block->uncached ? NULL : jump_cache_find(cpu, pc);
         if (G_LIKELY(next)) {
             block = next;
             goto enter;
         }
     }
     cpu->pc = pc;
-    return INTERP_NEXT;
+    return RUN_NEXT;
     OP(EXIT_STOP) cpu->pc = cpu->block_pc + I;
-    return INTERP_STOP;
-    OP(EXIT_STATE) return INTERP_STOP;
+    return RUN_STOP;
+    OP(EXIT_STATE) return RUN_STOP;
 fault:
     set_fault_pc(cpu, block, (unsigned)(n - first));
-    return INTERP_FAULT;
+    return RUN_FAULT;
 }
 /* clang-format on */
+
+const Backend interp_backend = { .name = "interpreter", .run = interp_run };

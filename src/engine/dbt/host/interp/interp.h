@@ -7,16 +7,11 @@
  */
 #pragma once
 
+#include "engine/dbt/run/backend.h"
 #include "engine/dbt/run/cache.h"
-#include "engine/dbt/run/cpu.h"
 
-typedef enum InterpResult {
-    INTERP_NEXT,  /* cpu->pc is set, context is the same */
-    INTERP_LINK,  /* the same, and cpu->block's exit *ret_slot could lead there directly */
-    INTERP_STOP,  /* cpu->pc is set; context, interrupts or mappings may have changed */
-    INTERP_FAULT, /* cpu->fault says what; cpu->pc is the instruction's */
-} InterpResult;
+extern const Backend interp_backend;
 
 /* Run @block at cpu->pc, and the blocks it leads to, until something needs the dispatch loop.
  * cpu->block is the last one that ran. */
-InterpResult interp_run(DbtCpu *cpu, Block *block, unsigned *ret_slot);
+RunResult interp_run(DbtCpu *cpu, Block *block, unsigned *ret_slot);

@@ -46,7 +46,7 @@ static void bench_free(Bench *b)
 }
 
 /* Run the block built so far, at 0x1000. */
-static InterpResult run(Bench *b)
+static RunResult run(Bench *b)
 {
     Block block = { .gpa = 0x1000,
                     .gpa2 = GPA_NONE,
@@ -68,7 +68,7 @@ static uint64_t result_of(Bench *b, IrVal v)
 {
     ir_put(&b->ir, REG(3), 8, v);
     ir_exit_stop(&b->ir, 4);
-    g_assert_cmpint(run(b), ==, INTERP_STOP);
+    g_assert_cmpint(run(b), ==, RUN_STOP);
     g_assert_cmphex(b->cpu->base.pc, ==, 0x1004);
     return b->cpu->r[3];
 }
@@ -366,7 +366,7 @@ static void test_cross_fault(void)
     ir_insn(&b->ir, 7);
     ir_store(&b->ir, address, x, 4, 0);
     ir_exit_stop(&b->ir, 9);
-    g_assert_cmpint(run(b), ==, INTERP_FAULT);
+    g_assert_cmpint(run(b), ==, RUN_FAULT);
     g_assert_cmphex(*(uint16_t *)gm_ram(b->memory, TOY_FAULT - 2, 2), ==, 0);
     g_assert_cmpuint(b->cpu->base.fault, ==, FAULT_EXCEPTION);
     g_assert_cmphex(b->cpu->base.pc, ==, 0x1007);
@@ -384,7 +384,7 @@ static void test_vector(void)
     ir_store_vector(&b->ir, to, REG(0), 16, MMU_ALIGN);
     ir_load_vector(&b->ir, from, REG(2), 16, MMU_ALIGN); /* misaligned: faults */
     ir_exit_stop(&b->ir, 9);
-    g_assert_cmpint(run(b), ==, INTERP_FAULT);
+    g_assert_cmpint(run(b), ==, RUN_FAULT);
     g_assert_cmpmem(gm_ram(b->memory, 0x6000, 16), 16, "0123456789abcdef", 16);
     g_assert_cmphex(b->cpu->r[2], ==, 0);
     bench_free(b);

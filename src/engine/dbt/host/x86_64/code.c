@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Code memory and its fixed pieces, see code.h.
+ */
+#include "engine/dbt/host/x86_64/code.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/error.h"
+#include "engine/dbt/host/x86_64/gen.h"
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+/* Kernels from 6.3 on want to be told that a memfd will be run. */
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x10
+#endif
+
+static int make_file(size_t size)
+{
+    unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    int fd = memfd_create("insula-code", flags | MFD_EXEC);
+
+    if (fd < 0 && errno == EINVAL) {
+        fd = memfd_create("insula-code", flags);
+    }
+    if (fd >= 0 && ftruncate(fd, (off_t)size) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* Map @fd twice and seal it: nobody can map it for writing once more. */
+static bool map_twice(Code *code, int fd)
+{
+    code->rw = mmap(NULL, code->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (code->rw == MAP_FAILED) {
+        code->rw = NULL;
+        return false;
+    }
+    code->rx = mmap(NULL, code->size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    if (code->rx == MAP_FAILED) {
+        code->rx = NULL;
+        return false;
+    }
+    /* a kernel without the last seal (before 5.1) takes the others */
+    int seals = F_SEAL_SHRINK | F_SEAL_GROW;
+    if (fcntl(fd, F_ADD_SEALS, seals | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+        return fcntl(fd, F_ADD_SEALS, seals | F_SEAL_SEAL) == 0;
+    }
+    return true;
+}
+
+/* --- fixed pieces ----------------------------------------------------------------------------- */
+
+static const uint8_t saved_by_c[] = { RBX, RBP, R12, R13, R14, R15 };
+static const uint8_t kept_by_slow[] = { RSI, RDI, R8, R9, R10, R11 };
+
+static void make_enter(Emit *e)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(saved_by_c); i++) {
+        emit_push(e, saved_by_c[i]);
+    }
+    emit_alu_ri(e, ALU_SUB, true, RSP, FRAME_BYTES);
+    emit_rm(e, X_LEA64, REG_CPU, mem_at(RDI, STATE_BIAS));
+    emit_load(e, 8, REG_TLB, CPU_MEM(tlb));
+    emit_jmp_reg(e, RSI);
+}
+
+/* Back to C with what RAX holds. */
+static const uint8_t *make_exit(Emit *e)
+{
+    const uint8_t *at = e->at;
+
+    emit_alu_ri(e, ALU_ADD, true, RSP, FRAME_BYTES);
+    for (size_t i = G_N_ELEMENTS(saved_by_c); i-- > 0;) {
+        emit_pop(e, saved_by_c[i]);
+    }
+    emit_ret(e);
+    return at;
+}
+
+static const uint8_t *make_plain_exit(Emit *e, unsigned result, const uint8_t *exit)
+{
+    const uint8_t *at = e->at;
+
+    emit_mov_imm(e, RAX, result);
+    emit_jmp(e, exit);
+    return at;
+}
+
+/* EAX is the result's upper half. */
+static const uint8_t *make_word_exit(Emit *e, unsigned result, const uint8_t *exit)
+{
+    const uint8_t *at = e->at;
+
+    emit_shift_imm(e, SHIFT_SHL, true, RAX, 32);
+    emit_alu_ri(e, ALU_OR, true, RAX, (int32_t)result);
+    emit_jmp(e, exit);
+    return at;
+}
+
+/* RCX gva, RDX operand, EAX word, the second operand in the frame; the result in RAX. */
+static void make_slow(Code *code, Emit *e)
+{
+    enum { KEPT = 8 * G_N_ELEMENTS(kept_by_slow), ALIGN = 8, RETURN = 8 };
+
+    code->slow = e->at;
+    for (size_t i = 0; i < G_N_ELEMENTS(kept_by_slow); i++) {
+        emit_push(e, kept_by_slow[i]);
+    }
+    emit_alu_ri(e, ALU_SUB, true, RSP, ALIGN);
+    emit_load(e, 8, R8, mem_at(RSP, ALIGN + KEPT + RETURN + FRAME_ARGUMENT));
+    emit_rm(e, X_LEA64, RDI, mem_at(REG_CPU, -STATE_BIAS));
+    emit_mov(e, true, RSI, RCX);
+    emit_mov(e, false, RCX, RAX);
+    emit_mov_imm(e, RAX, (uintptr_t)slow_access);
+    emit_call_reg(e, RAX);
+    emit_alu_ri(e, ALU_ADD, true, RSP, ALIGN);
+    for (size_t i = G_N_ELEMENTS(kept_by_slow); i-- > 0;) {
+        emit_pop(e, kept_by_slow[i]);
+    }
+    emit_rr(e, X_TEST32, RDX, RDX);
+    uint8_t *fault = emit_jcc(e, CC_E, NULL);
+    emit_ret(e);
+    emit_patch(fault, e->at);
+    emit_alu_ri(e, ALU_ADD, true, RSP, RETURN);
+    emit_jmp(e, code->exit_fault);
+}
+
+static void make_fixed(Code *code)
+{
+    Emit e;
+
+    emit_init(&e, code->rw, 4096);
+    const void *enter = code_to_rx(code, e.at);
+    memcpy(&code->enter, &enter, sizeof(enter));
+    make_enter(&e);
+    const uint8_t *exit = make_exit(&e);
+    code->exit_next = make_plain_exit(&e, CODE_NEXT, exit);
+    code->exit_stop = make_plain_exit(&e, CODE_STOP, exit);
+    code->exit_link[0] = make_word_exit(&e, CODE_LINK, exit);
+    code->exit_link[1] = make_word_exit(&e, CODE_LINK | CODE_SLOT, exit);
+    code->exit_attention = make_word_exit(&e, CODE_ATTENTION, exit);
+    code->exit_fault = make_word_exit(&e, CODE_FAULT, exit);
+    make_slow(code, &e);
+    g_assert(!e.full);
+    code->fixed = (size_t)(e.at - e.start);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static HostFeatures find_features(void)
+{
+    __builtin_cpu_init();
+    return (HostFeatures){
+        .lzcnt = __builtin_cpu_supports("lzcnt"),
+        .tzcnt = __builtin_cpu_supports("bmi"),
+        .popcnt = __builtin_cpu_supports("popcnt"),
+        .bmi2 = __builtin_cpu_supports("bmi2"),
+    };
+}
+
+Code *code_new(const GuestIsa *isa, GError **error)
+{
+    Code *code = g_new0(Code, 1);
+    int fd = make_file(CODE_BYTES);
+
+    code->size = CODE_BYTES;
+    bool ok = fd >= 0 && map_twice(code, fd);
+    if (!ok) {
+        set_error_errno(error, errno, "cannot make %d MiB of memory for translated code",
+                        CODE_BYTES >> 20);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (!ok) {
+        code_free(code);
+        return NULL;
+    }
+    code->isa = isa;
+    code->host = find_features();
+    code->gen = g_new0(Gen, 1);
+    make_fixed(code);
+    code->used = code->fixed;
+    return code;
+}
+
+void code_free(Code *code)
+{
+    if (!code) {
+        return;
+    }
+    if (code->rw) {
+        munmap(code->rw, code->size);
+    }
+    if (code->rx) {
+        munmap((void *)(uintptr_t)code->rx, code->size);
+    }
+    g_free(code->gen);
+    g_free(code);
+}
+
+void code_flush(Code *code)
+{
+    code->used = code->fixed;
+}

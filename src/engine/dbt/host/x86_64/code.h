@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Code memory, and the fixed pieces of code in front of the blocks.
+ *
+ * One sealed memfd is mapped twice, for writing and for running, so that no address is ever both.
+ * It has its full size from the start, but takes memory only where code was written.  Code is only
+ * added; when it is full, everything is thrown away at once (cache_flush()).
+ *
+ * Fixed pieces: "enter" saves what C wants kept, makes the frame and jumps to a block; the exits
+ * undo that with a result; "slow" calls slow_access() with all registers that hold values kept.
+ *
+ * Threads: see Backend in run/backend.h.
+ */
+#pragma once
+
+#include "engine/dbt/host/x86_64/emit.h"
+#include "engine/dbt/run/backend.h"
+
+enum {
+    CODE_BYTES = 64 << 20, /* the limit; a Debian boot to the shell takes a third of it */
+    STATE_BIAS = 128,      /* RBP - the CPU's address: more of it is in reach of one byte */
+    HEAD_KILL = 3,         /* byte of a block's head that says what cpu->attention should be: 0 */
+    HEAD_DEAD = 0x7f,      /* its value in a dead block: more bits than there are */
+    FRAME_ARGUMENT = 0,    /* offset of a slow path's second operand in the frame */
+    FRAME_SAVE = 8,        /* of a register that gen_alloc.c borrows */
+    FRAME_SLOTS = 16,
+    FRAME_BYTES = FRAME_SLOTS + IR_MAX_NODES * 8 + 8, /* keeps the stack aligned to 16 */
+};
+_Static_assert(FRAME_BYTES % 16 == 8, "with six pushes and a return address");
+
+/* What the host's CPU has beyond x86-64 as it began. */
+typedef struct HostFeatures {
+    bool lzcnt, tzcnt, popcnt, bmi2;
+} HostFeatures;
+
+/* A slow path's word: what, and where the instruction is. */
+enum {
+    SLOW_PC = 0,    /* 13 bits: address - the page's begin of the block's first byte */
+    SLOW_BACK = 13, /* 7 bits: instructions of the block not run */
+    SLOW_MMU = 20,  /* 5 bits: mmu index and flags */
+    SLOW_SIZE = 25, /* 3 bits: log2 of the bytes */
+    SLOW_KIND = 28, /* 4 bits: SlowKind */
+};
+
+typedef enum SlowKind {
+    SLOW_LOAD,
+    SLOW_STORE,
+    SLOW_LOAD_VECTOR, /* operand: offset in CPU state */
+    SLOW_STORE_VECTOR,
+    SLOW_PROBE, /* operand: bytes */
+    SLOW_CAS,   /* operand: expected; second operand: new */
+    SLOW_ATOMIC /* + AtomicOp */
+} SlowKind;
+
+/* What comes back in RAX: a CodeResult, CODE_SLOT, and a word in the upper half. */
+typedef enum CodeResult {
+    CODE_NEXT,      /* cpu->pc is set */
+    CODE_STOP,      /* the same */
+    CODE_LINK,      /* upper half: address in the page; cpu->block is set */
+    CODE_ATTENTION, /* upper half: address in the page */
+    CODE_FAULT,     /* upper half: SLOW_ word */
+} CodeResult;
+enum { CODE_SLOT = 0x100 };
+
+struct Gen;
+
+struct Code {
+    /* fixed after create */
+    uint8_t *rw;
+    const uint8_t *rx;
+    size_t size;
+    const GuestIsa *isa;
+    HostFeatures host;
+    /* fixed pieces; all but enter at their address for writing */
+    uint64_t (*enter)(DbtCpu *cpu, const void *code);
+    const uint8_t *slow;
+    const uint8_t *exit_next, *exit_stop, *exit_link[2], *exit_attention, *exit_fault;
+    size_t fixed; /* bytes of the fixed pieces */
+    /* one compilation at a time */
+    size_t used;
+    struct Gen *gen;
+};
+typedef struct Code Code;
+
+Code *code_new(const GuestIsa *isa, GError **error);
+void code_free(Code *code);
+void code_flush(Code *code);
+
+static inline const void *code_to_rx(const Code *code, const uint8_t *rw)
+{
+    return code->rx + (rw - code->rw);
+}
+
+static inline uint8_t *code_to_rw(const Code *code, const void *rx)
+{
+    return code->rw + ((const uint8_t *)rx - code->rx);
+}
+
+/* --- slow.c: C that compiled code calls ------------------------------------------------------- */
+typedef struct SlowResult {
+    uint64_t value;
+    uint64_t ok; /* 0: cpu->fault is set */
+} SlowResult;
+
+SlowResult slow_access(DbtCpu *cpu, uint64_t gva, uint64_t operand, uint32_t info,
+                       uint64_t operand2);
+uint64_t slow_popcount(uint64_t value);

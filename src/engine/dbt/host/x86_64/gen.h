@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Generation of code from IR: what the gen_*.c files share.
+ *
+ * One pass over the block, each node through its rule.  A value lives in a host register, in a
+ * slot of the native stack, or nowhere yet: constants, addresses of the block's own page and reads
+ * of CPU state are made where they are used, often as an operand of the instruction that uses
+ * them; what only one node can use as part of itself (a comparison under a branch, a sum under an
+ * address) is "sunk" into that node (gen_analyse.c).  Values flow straight through the block, so
+ * there is nothing to merge; what takes long stands behind the block's end and comes back with all
+ * registers as they were.
+ *
+ * Registers: RBP the CPU (biased), R15 its TLB, RSP the frame; RAX, RCX, RDX are scratch inside
+ * each rule; the others hold values.  Guest registers live in CPU state.
+ *
+ * Threads: one compilation at a time for each Code.
+ */
+#pragma once
+
+#include "engine/dbt/host/x86_64/code.h"
+#include "engine/dbt/host/x86_64/emit.h"
+#include "engine/dbt/ir/ir.h"
+#include "engine/dbt/run/cache.h"
+#include "engine/dbt/run/cpu.h"
+
+enum {
+    REG_CPU = RBP,
+    REG_TLB = R15,
+    CALLEE_SAVED = 1 << RBX | 1 << R12 | 1 << R13 | 1 << R14,
+    CALLER_SAVED = 1 << RSI | 1 << RDI | 1 << R8 | 1 << R9 | 1 << R10 | 1 << R11,
+    ALLOCATABLE = CALLEE_SAVED | CALLER_SAVED,
+    NO_VALUE = 0xffff,
+    NO_SLOT = 0xffff,
+    MAX_PENDING = 16,
+};
+
+typedef enum ValueKind {
+    VALUE_PLAIN, /* in .reg or .slot or both, once its node was passed */
+    VALUE_CONST, /* perhaps in .reg, too */
+    VALUE_PC,    /* the same */
+    VALUE_GET,   /* still in CPU state; VALUE_PLAIN once it was loaded */
+    VALUE_SUNK,  /* part of the one node that uses it */
+} ValueKind;
+
+typedef struct Value {
+    uint16_t uses;
+    uint16_t last_use; /* node */
+    uint16_t slot;
+    uint8_t reg;
+    uint8_t kind;
+} Value;
+
+/* Where an operand can be taken from by an instruction. */
+typedef struct Src {
+    enum { SRC_REG, SRC_MEM, SRC_IMM } kind;
+    unsigned reg;
+    Mem mem;
+    int32_t imm;
+} Src;
+
+/* A memory access whose slow path stands behind the block. */
+typedef struct Slow {
+    uint8_t *from; /* displacement of the jump that leads there */
+    uint8_t *back; /* where it goes on */
+    uint32_t info; /* SLOW_ bits, code.h */
+    uint8_t gva;   /* register */
+    uint8_t to;    /* register of the result, or NO_REG */
+    uint16_t node;
+    Src value;  /* what is stored, or the atomic's operand */
+    Src value2; /* CAS: the new value */
+} Slow;
+
+/* A jump that leaves the block by a place behind its end. */
+typedef struct Leave {
+    enum { LEAVE_CHAIN, LEAVE_FAR, LEAVE_FAULT, LEAVE_ATTENTION } kind;
+    uint8_t *from;
+    uint32_t info;
+    int64_t delta; /* of the exit */
+} Leave;
+
+enum { MAX_SLOTS_USED = IR_MAX_NODES, MAX_LEAVES = IR_MAX_NODES };
+
+typedef struct Gen {
+    Emit e;
+    Code *code;
+    const IrBlock *ir;
+    Block *block;
+    unsigned now;       /* the node at work */
+    unsigned insn;      /* the guest instruction it belongs to */
+    unsigned next_call; /* the next node that calls C, at or behind .now */
+    uint8_t *head;
+    /* registers */
+    uint16_t owner[16]; /* value, or NO_VALUE */
+    uint32_t used;      /* registers with an owner */
+    uint32_t pinned;    /* those that the node at work needs */
+    /* slots of the frame */
+    unsigned n_slots; /* ever used in this block */
+    unsigned n_free;
+    uint16_t free_slots[IR_MAX_NODES];
+    unsigned n_spilled; /* values with a slot */
+    uint16_t spilled[IR_MAX_NODES];
+    /* reads of state that did not happen yet */
+    unsigned n_pending;
+    IrVal pending[MAX_PENDING];
+    unsigned slot_uses[2]; /* exits by slot */
+    uint8_t *slot_site[2]; /* the displacement that a chain patches */
+    unsigned n_slow, n_leaves;
+    Value value[IR_MAX_NODES];
+    Slow slow[IR_MAX_NODES];
+    Leave leaves[MAX_LEAVES];
+} Gen;
+
+/* CPU state at byte @offset. */
+static inline Mem state_mem(uint64_t offset)
+{
+    return mem_at(REG_CPU, (int32_t)offset - STATE_BIAS);
+}
+#define CPU_MEM(member) state_mem(offsetof(DbtCpu, member))
+
+static inline Mem slot_mem(unsigned slot)
+{
+    return mem_at(RSP, (int32_t)(FRAME_SLOTS + slot * 8));
+}
+
+static inline bool fits32(uint64_t value)
+{
+    return (int64_t)value == (int32_t)value;
+}
+
+static inline bool dies(const Gen *g, IrVal v)
+{
+    return g->value[v].last_use <= g->now;
+}
+
+/* --- gen_analyse.c ----------------------------------------------------------------------------
+ * Count uses, find last uses, decide what is sunk. */
+void gen_analyse(Gen *g);
+/* True if @op is one of the comparisons, in any form. */
+bool gen_is_compare(unsigned op);
+
+/* --- gen_alloc.c ------------------------------------------------------------------------------ */
+void gen_alloc_begin(Gen *g);
+/* The register that holds @v from now on; leaves the flags alone, as all functions here do. */
+unsigned gen_reg(Gen *g, IrVal v);
+/* @v as an operand of 64 or 32 bits, whatever is cheapest; _no_imm: never a constant. */
+Src gen_src(Gen *g, IrVal v, bool wide);
+Src gen_src_no_imm(Gen *g, IrVal v, bool wide);
+/* Put @v into the scratch register @to; it stays where it is. */
+void gen_load_to(Gen *g, unsigned to, IrVal v);
+void gen_move_src(Gen *g, unsigned to, bool wide, Src src);
+/* A register for the current node's result; RAX if nobody uses that. */
+unsigned gen_def(Gen *g);
+/* The same, with @a's value (its low half if not @wide) in it: @a's own if it dies here. */
+unsigned gen_def_from(Gen *g, IrVal a, bool wide);
+/* The registers of operands that die here may be the result's. */
+void gen_release(Gen *g);
+/* The node is done: their slots are free, too. */
+void gen_end_node(Gen *g);
+/* Give every value that lives on and is in a register that C may clobber a slot; then, once the
+ * arguments were taken, forget those registers. */
+void gen_save_for_call(Gen *g);
+void gen_forget_for_call(Gen *g);
+/* The bytes of state are about to change: reads of them that wait happen now. */
+void gen_state_changes(Gen *g, uint64_t offset, unsigned size);
+void gen_all_state_changes(Gen *g);
+void gen_add_pending(Gen *g, IrVal v);
+
+/* --- gen.c, gen_mem.c, gen_flow.c: rules ------------------------------------------------------ */
+typedef void GenRule(Gen *g, const IrNode *node);
+GenRule gen_load, gen_store, gen_vector_load, gen_vector_store, gen_probe;
+GenRule gen_xchg, gen_xadd, gen_rmw, gen_cas;
+GenRule gen_exit, gen_exit_if, gen_exit_indirect, gen_exit_stop, gen_exit_state;
+GenRule gen_call, gen_vector_op;
+/* Set the flags by @v; the condition that holds if it is not 0. */
+Condition gen_condition(Gen *g, IrVal v);
+/* Where the block begins; what stands behind its end. */
+void gen_head(Gen *g);
+void gen_slow_paths(Gen *g);
+void gen_leaves(Gen *g);
+/* SLOW_ bits of the instruction at work. */
+uint32_t gen_info(const Gen *g);
+/* cpu->block = the block. */
+void gen_set_block(Gen *g);
+void gen_add_leave(Gen *g, Leave leave);
+/* Call @function of C. */
+void gen_call_c(Gen *g, const void *function);
+
+/* Compile @ir: true, with .code, .site and .stub of @block set; false: no room. */
+bool gen_block(Gen *g, Code *code, const IrBlock *ir, Block *block);

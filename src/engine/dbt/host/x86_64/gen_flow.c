@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Code of control flow: the block's head, its exits, and calls of C.
+ *
+ * An exit inside the page is one jump, which leads to a stub behind the block until cache_link()
+ * makes it lead to the next block.  All other exits know their target's address only while they
+ * run, and look it up in the jump cache in line.  A jump back to the block's own head is final.
+ */
+#include "engine/dbt/host/x86_64/gen.h"
+
+#include "common/bits.h"
+
+/* --- the head --------------------------------------------------------------------------------- */
+
+void gen_add_leave(Gen *g, Leave leave)
+{
+    g->leaves[g->n_leaves++] = leave;
+}
+
+static unsigned page_offset(const Gen *g)
+{
+    return (unsigned)(g->block->gpa % PAGE_SIZE);
+}
+
+void gen_head(Gen *g)
+{
+    g->head = g->e.at;
+    emit_alu_mi(&g->e, ALU_CMP, 4, CPU_MEM(attention), 0);
+    g_assert(g->e.at == g->head + HEAD_KILL + 1 || g->e.full);
+    uint8_t *from = emit_jcc(&g->e, CC_NE, NULL);
+    gen_add_leave(g, (Leave){ .kind = LEAVE_ATTENTION, .from = from });
+    emit_alu_mi(&g->e, ALU_ADD, 8, CPU_MEM(instructions), (int32_t)g->ir->n_insns);
+}
+
+void gen_set_block(Gen *g)
+{
+    uintptr_t block = (uintptr_t)g->block;
+
+    if (fits32(block)) { /* cache.c tries to have it so */
+        emit_store_imm(&g->e, 8, CPU_MEM(block), (int32_t)block);
+        return;
+    }
+    emit_push(&g->e, RAX);
+    emit_mov_imm(&g->e, RAX, block);
+    emit_store(&g->e, 8, CPU_MEM(block), RAX);
+    emit_pop(&g->e, RAX);
+}
+
+/* --- jumps to other blocks -------------------------------------------------------------------- */
+
+/* RCX is an address: go to its block if the jump cache knows it, else back to C. */
+static void jump_to_rcx(Gen *g)
+{
+    Emit *e = &g->e;
+
+    emit_mov(e, false, RAX, RCX);
+    emit_shift_imm(e, SHIFT_SHR, false, RAX, 12);
+    emit_alu_rr(e, ALU_XOR, false, RAX, RCX);
+    emit_alu_ri(e, ALU_AND, false, RAX, JUMP_CACHE_ENTRIES - 1);
+    emit_shift_imm(e, SHIFT_SHL, false, RAX, 5);
+    emit_alu_rm(e, ALU_ADD, true, RAX, CPU_MEM(jumps));
+    emit_load(e, 8, RDX, CPU_MEM(key));
+    emit_alu_rm(e, ALU_CMP, true, RCX, mem_at(RAX, offsetof(JumpCacheEntry, pc)));
+    uint8_t *miss1 = emit_jcc(e, CC_NE, NULL);
+    emit_alu_rm(e, ALU_CMP, true, RDX, mem_at(RAX, offsetof(JumpCacheEntry, key)));
+    uint8_t *miss2 = emit_jcc(e, CC_NE, NULL);
+    emit_alu_ri(e, ALU_AND, true, RCX, -PAGE_SIZE);
+    emit_store(e, 8, CPU_MEM(code_page), RCX);
+    emit_jmp_mem(e, mem_at(RAX, offsetof(JumpCacheEntry, code)));
+    emit_patch(miss1, e->at);
+    emit_patch(miss2, e->at);
+    emit_store(e, 8, CPU_MEM(pc), RCX);
+    emit_jmp(e, g->code->exit_next);
+}
+_Static_assert(sizeof(JumpCacheEntry) == 32, "jump_to_rcx() shifts by 5");
+
+/* RCX = the block's first instruction + @delta */
+static void target_to_rcx(Gen *g, int64_t delta)
+{
+    uint64_t offset = page_offset(g) + (uint64_t)delta;
+
+    emit_load(&g->e, 8, RCX, CPU_MEM(code_page));
+    if (fits32(offset)) {
+        emit_alu_ri(&g->e, ALU_ADD, true, RCX, (int32_t)offset);
+    } else {
+        emit_mov_imm(&g->e, RAX, offset);
+        emit_alu_rr(&g->e, ALU_ADD, true, RCX, RAX);
+    }
+}
+
+/* The jump at the buffer's end, @opcode bytes long without its displacement, will be patched while
+ * others run it: its displacement must be written at once. */
+static void align_site(Gen *g, unsigned opcode)
+{
+    unsigned at = (unsigned)((uintptr_t)g->e.at + opcode) % 8;
+
+    if (at > 4) {
+        emit_nop(&g->e, 8 - at);
+    }
+}
+
+/* How an exit leaves. */
+typedef enum Way { WAY_HEAD, WAY_CHAIN, WAY_FAR } Way;
+
+static Way way_of(const Gen *g, const IrNode *node)
+{
+    uint64_t target = page_offset(g) + node->imm;
+
+    if (target >= PAGE_SIZE || g->block->gpa2 != GPA_NONE) {
+        return WAY_FAR;
+    }
+    if (node->imm == 0) {
+        return WAY_HEAD;
+    }
+    /* an exit of its own for each slot */
+    return g->slot_uses[node->c & 1] == 1 ? WAY_CHAIN : WAY_FAR;
+}
+
+static void add_chain(Gen *g, const IrNode *node, uint8_t *site)
+{
+    gen_add_leave(g, (Leave){ .kind = LEAVE_CHAIN,
+                              .from = site,
+                              .info = node->c & 1,
+                              .delta = (int64_t)node->imm });
+}
+
+void gen_exit(Gen *g, const IrNode *node)
+{
+    switch (way_of(g, node)) {
+    case WAY_HEAD:
+        emit_jmp(&g->e, g->head);
+        break;
+    case WAY_CHAIN:
+        align_site(g, 1);
+        add_chain(g, node, emit_jmp(&g->e, NULL));
+        break;
+    default:
+        target_to_rcx(g, (int64_t)node->imm);
+        jump_to_rcx(g);
+    }
+}
+
+void gen_exit_if(Gen *g, const IrNode *node)
+{
+    Condition cc = gen_condition(g, node->a);
+    uint8_t *from;
+
+    switch (way_of(g, node)) {
+    case WAY_HEAD:
+        emit_jcc(&g->e, cc, g->head);
+        break;
+    case WAY_CHAIN:
+        align_site(g, 2);
+        add_chain(g, node, emit_jcc(&g->e, cc, NULL));
+        break;
+    default:
+        from = emit_jcc(&g->e, cc, NULL);
+        gen_add_leave(g, (Leave){ .kind = LEAVE_FAR, .from = from, .delta = (int64_t)node->imm });
+    }
+}
+
+void gen_exit_indirect(Gen *g, const IrNode *node)
+{
+    gen_load_to(g, RCX, node->a);
+    jump_to_rcx(g);
+}
+
+void gen_exit_stop(Gen *g, const IrNode *node)
+{
+    target_to_rcx(g, (int64_t)node->imm);
+    emit_store(&g->e, 8, CPU_MEM(pc), RCX);
+    emit_jmp(&g->e, g->code->exit_stop);
+}
+
+void gen_exit_state(Gen *g, const IrNode *node)
+{
+    emit_jmp(&g->e, g->code->exit_stop);
+}
+
+/* --- calls of C ------------------------------------------------------------------------------- */
+
+void gen_call_c(Gen *g, const void *function)
+{
+    const uint8_t *next = (const uint8_t *)code_to_rx(g->code, g->e.at) + 5;
+    int64_t distance = (const uint8_t *)function - next;
+
+    if (fits32((uint64_t)distance)) {
+        emit_call(&g->e, g->e.at + 5 + distance);
+    } else {
+        emit_mov_imm(&g->e, RAX, (uintptr_t)function);
+        emit_call_reg(&g->e, RAX);
+    }
+}
+
+static void check_fault(Gen *g)
+{
+    emit_alu_mi(&g->e, ALU_CMP, 1, CPU_MEM(fault), 0);
+    uint8_t *from = emit_jcc(&g->e, CC_NE, NULL);
+    gen_add_leave(g, (Leave){ .kind = LEAVE_FAULT, .from = from, .info = gen_info(g) });
+}
+
+static void load_cpu(Gen *g, unsigned to)
+{
+    emit_rm(&g->e, X_LEA64, to, mem_at(REG_CPU, -STATE_BIAS));
+}
+
+void gen_call(Gen *g, const IrNode *node)
+{
+    const Helper *helper = &g->code->isa->helpers[node->imm];
+
+    if (!(helper->flags & HELPER_PURE)) {
+        gen_all_state_changes(g);
+    }
+    gen_save_for_call(g);
+    gen_load_to(g, RDX, node->b);
+    gen_load_to(g, RCX, node->c);
+    gen_load_to(g, RSI, node->a);
+    gen_forget_for_call(g);
+    load_cpu(g, RDI);
+    if (!(helper->flags & (HELPER_PURE | HELPER_NOFAULT))) {
+        gen_set_block(g);
+    }
+    gen_call_c(g, (const void *)(uintptr_t)helper->fn);
+    if (!(helper->flags & (HELPER_PURE | HELPER_NOFAULT))) {
+        check_fault(g);
+    }
+    if (g->value[g->now].uses) {
+        unsigned to = gen_def(g);
+        emit_mov(&g->e, true, to, RAX);
+    }
+}
+
+void gen_vector_op(Gen *g, const IrNode *node)
+{
+    const VectorOp *op = &g->code->isa->vectors[(uint32_t)node->imm];
+
+    gen_all_state_changes(g);
+    gen_save_for_call(g);
+    gen_forget_for_call(g);
+    load_cpu(g, RDI);
+    emit_rm(&g->e, X_LEA64, RSI, state_mem(node->a));
+    emit_rm(&g->e, X_LEA64, RDX, state_mem(node->b));
+    emit_rm(&g->e, X_LEA64, RCX, state_mem(node->c));
+    emit_mov_imm(&g->e, R8, node->imm >> 32);
+    gen_call_c(g, (const void *)(uintptr_t)op->fn);
+    if (op->may_fault) {
+        check_fault(g);
+    }
+}
+
+/* --- behind the block ------------------------------------------------------------------------- */
+
+static void leave_chain(Gen *g, const Leave *leave)
+{
+    unsigned slot = leave->info;
+
+    g->block->site[slot] = (uint32_t)(leave->from - g->code->rw);
+    g->block->stub[slot] = (uint32_t)(g->e.at - g->code->rw);
+    gen_set_block(g);
+    emit_mov_imm(&g->e, RAX, page_offset(g) + (uint64_t)leave->delta);
+    emit_jmp(&g->e, g->code->exit_link[slot]);
+}
+
+void gen_leaves(Gen *g)
+{
+    for (unsigned i = 0; i < g->n_leaves; i++) {
+        const Leave *leave = &g->leaves[i];
+        emit_patch(leave->from, g->e.at);
+        switch (leave->kind) {
+        case LEAVE_CHAIN:
+            leave_chain(g, leave);
+            break;
+        case LEAVE_FAR:
+            target_to_rcx(g, leave->delta);
+            jump_to_rcx(g);
+            break;
+        case LEAVE_FAULT:
+            emit_mov_imm(&g->e, RAX, leave->info);
+            emit_jmp(&g->e, g->code->exit_fault);
+            break;
+        case LEAVE_ATTENTION:
+            emit_mov_imm(&g->e, RAX, page_offset(g));
+            emit_jmp(&g->e, g->code->exit_attention);
+        }
+    }
+}

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Code of guest memory accesses: the check of the TLB entry stands in line, everything that it does
+ * not cover in slow_access(), called from behind the block.
+ *
+ * A gva XOR the entry's tag is the offset in the page if the page is the entry's, else something
+ * huge: one comparison with 4096 - size tests both the page and that the access does not cross its
+ * end.  Where alignment is asked for, too, gva's page and low bits are compared with the tag.
+ */
+#include "engine/dbt/host/x86_64/gen.h"
+#include "engine/dbt/run/mmu.h"
+
+/* What an access needs of the TLB. */
+typedef struct Access {
+    const IrNode *node;
+    uint64_t displacement;
+    unsigned size, mmu;
+    bool write;
+    bool aligned; /* the fast path takes only aligned addresses */
+    SlowKind kind;
+} Access;
+
+/* Room of a TLB entry's members, from the one that RAX is an offset to. */
+static Mem entry_mem(unsigned mmu, size_t member)
+{
+    return mem_indexed(REG_TLB, RAX, 0,
+                       (int32_t)((mmu & MMU_INDEX) * TLB_ENTRIES * sizeof(TlbEntry) + member));
+}
+
+/* --- addresses -------------------------------------------------------------------------------- */
+
+/* RCX += @imm */
+static void add_to_rcx(Gen *g, uint64_t imm)
+{
+    if (fits32(imm)) {
+        if (imm) {
+            emit_alu_ri(&g->e, ALU_ADD, true, RCX, (int32_t)imm);
+        }
+    } else {
+        emit_mov_imm(&g->e, RAX, imm);
+        emit_alu_rr(&g->e, ALU_ADD, true, RCX, RAX);
+    }
+}
+
+/* RCX = the sum that a sunk node stands for, + @displacement. */
+static void sum_to_rcx(Gen *g, const IrNode *sum, uint64_t displacement)
+{
+    uint64_t imm = displacement + (sum->op == IR_ADD64 ? 0 : sum->imm);
+    unsigned base = gen_reg(g, sum->a);
+    int32_t near = fits32(imm) ? (int32_t)imm : 0;
+
+    if (sum->op == IR_ADD64I) {
+        emit_rm(&g->e, X_LEA64, RCX, mem_at(base, near));
+    } else {
+        unsigned index = gen_reg(g, sum->b);
+        unsigned shift = sum->op == IR_LEA ? sum->c : 0;
+        emit_rm(&g->e, X_LEA64, RCX, mem_indexed(base, index, shift, near));
+    }
+    if (!fits32(imm)) {
+        add_to_rcx(g, imm);
+    }
+}
+
+/* The register that holds the access's gva: the value's own, or RCX. */
+static unsigned address(Gen *g, const Access *access)
+{
+    IrVal v = access->node->a;
+    const IrNode *node = &g->ir->nodes[v];
+    const Value *value = &g->value[v];
+    uint64_t displacement = access->displacement;
+
+    if (value->kind == VALUE_SUNK) {
+        sum_to_rcx(g, node, displacement);
+        return RCX;
+    }
+    if (value->reg == NO_REG && value->kind == VALUE_CONST) {
+        emit_mov_imm(&g->e, RCX, node->imm + displacement);
+        return RCX;
+    }
+    if (value->reg == NO_REG && dies(g, v)) {
+        gen_load_to(g, RCX, v);
+        add_to_rcx(g, displacement);
+        return RCX;
+    }
+    unsigned reg = gen_reg(g, v);
+    if (!displacement) {
+        return reg;
+    }
+    if (fits32(displacement)) {
+        emit_rm(&g->e, X_LEA64, RCX, mem_at(reg, (int32_t)displacement));
+    } else {
+        emit_mov(&g->e, true, RCX, reg);
+        add_to_rcx(g, displacement);
+    }
+    return RCX;
+}
+
+/* --- the access ------------------------------------------------------------------------------- */
+
+uint32_t gen_info(const Gen *g)
+{
+    unsigned offset = (unsigned)(g->block->gpa % PAGE_SIZE) + g->ir->insns[g->insn].delta;
+
+    return offset << SLOW_PC | (g->ir->n_insns - g->insn) << SLOW_BACK;
+}
+
+static unsigned log2_of(unsigned size)
+{
+    return (unsigned)__builtin_ctz(size);
+}
+
+static Slow *add_slow(Gen *g, const Access *access, unsigned gva, uint8_t *from)
+{
+    Slow *slow = &g->slow[g->n_slow++];
+    unsigned step = access->kind == SLOW_PROBE ? 0 : log2_of(access->size);
+
+    *slow = (Slow){ .from = from,
+                    .info = gen_info(g) | access->mmu << SLOW_MMU | step << SLOW_SIZE |
+                            (uint32_t)access->kind << SLOW_KIND,
+                    .gva = (uint8_t)gva,
+                    .to = NO_REG,
+                    .node = (uint16_t)g->now };
+    return slow;
+}
+
+/* The check: behind it, RAX + the gva is the host's address; *ret_mem says so.  The operands must
+ * have been fetched before.  The result's register is found here (.to): it may be an operand's, so
+ * it is written last. */
+static Slow *emit_mem(Gen *g, const Access *access, Mem *ret_mem)
+{
+    Emit *e = &g->e;
+    unsigned gva = address(g, access);
+    size_t tag = access->write ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read);
+    Condition miss = CC_A;
+    unsigned to = NO_REG;
+
+    if (ir_ops[access->node->op].has_result) {
+        gen_release(g);
+        to = gen_def(g);
+    }
+    emit_mov(e, false, RAX, gva);
+    emit_shift_imm(e, SHIFT_SHR, false, RAX, 12 - log2_of(sizeof(TlbEntry)));
+    emit_alu_ri(e, ALU_AND, false, RAX, (TLB_ENTRIES - 1) * (int)sizeof(TlbEntry));
+    if (access->aligned) {
+        emit_mov(e, true, RDX, gva);
+        emit_alu_ri(e, ALU_AND, true, RDX, -PAGE_SIZE | (int)(access->size - 1));
+        emit_alu_rm(e, ALU_CMP, true, RDX, entry_mem(access->mmu, tag));
+        miss = CC_NE;
+    } else {
+        emit_load(e, 8, RDX, entry_mem(access->mmu, tag));
+        emit_alu_rr(e, ALU_XOR, true, RDX, gva);
+        emit_alu_ri(e, ALU_CMP, true, RDX, (int)(PAGE_SIZE - access->size));
+    }
+    uint8_t *from = emit_jcc(e, miss, NULL);
+    emit_load(e, 8, RAX, entry_mem(access->mmu, offsetof(TlbEntry, addend)));
+    *ret_mem = mem_indexed(RAX, gva, 0, 0);
+    Slow *slow = add_slow(g, access, gva, from);
+    slow->to = (uint8_t)to;
+    return slow;
+}
+_Static_assert(sizeof(TlbEntry) == 32 && PAGE_SIZE == 4096, "emit_mem() shifts by 7");
+
+/* --- loads and stores ------------------------------------------------------------------------- */
+
+static Access plain_access(const IrNode *node, unsigned size, bool write)
+{
+    return (Access){ .node = node,
+                     .displacement = node->imm,
+                     .size = size,
+                     .mmu = node->c,
+                     .write = write,
+                     .aligned = node->c & MMU_ALIGN,
+                     .kind = write ? SLOW_STORE : SLOW_LOAD };
+}
+
+void gen_load(Gen *g, const IrNode *node)
+{
+    bool is_signed = node->op >= IR_LDS8;
+    unsigned size = 1U << (node->op - (is_signed ? IR_LDS8 : IR_LD8));
+    Access access = plain_access(node, size, false);
+    Mem from;
+    Slow *slow = emit_mem(g, &access, &from);
+
+    if (is_signed) {
+        emit_load_signed(&g->e, size, slow->to, from);
+    } else {
+        emit_load(&g->e, size, slow->to, from);
+    }
+    slow->back = g->e.at;
+}
+
+void gen_store(Gen *g, const IrNode *node)
+{
+    unsigned size = 1U << (node->op - IR_ST8);
+    Access access = plain_access(node, size, true);
+    Src value = gen_src(g, node->b, size == 8);
+    Mem to;
+    Slow *slow = emit_mem(g, &access, &to);
+
+    if (value.kind == SRC_IMM) {
+        emit_store_imm(&g->e, size, to, value.imm);
+    } else if (value.kind == SRC_MEM) {
+        emit_load(&g->e, size == 8 ? 8 : 4, RDX, value.mem);
+        emit_store(&g->e, size, to, RDX);
+    } else {
+        emit_store(&g->e, size, to, value.reg);
+    }
+    slow->value = value;
+    slow->back = g->e.at;
+}
+
+/* --- vectors ---------------------------------------------------------------------------------- */
+
+static Access vector_access(const IrNode *node, bool write)
+{
+    unsigned size = node->op == IR_LD128 || node->op == IR_ST128 ? 16 : 32;
+
+    return (Access){ .node = node,
+                     .size = size,
+                     .mmu = node->c,
+                     .write = write,
+                     .aligned = node->c & MMU_ALIGN,
+                     .kind = write ? SLOW_STORE_VECTOR : SLOW_LOAD_VECTOR };
+}
+
+/* Move 16 or 32 bytes by way of XMM0 and XMM1. */
+static void move_vector(Gen *g, unsigned size, Mem to, Mem from)
+{
+    for (unsigned part = 0; part < size / 16; part++) {
+        emit_rm(&g->e, X_MOVUPS_LOAD, part, from);
+        from.disp += 16;
+    }
+    for (unsigned part = 0; part < size / 16; part++) {
+        emit_rm(&g->e, X_MOVUPS_STORE, part, to);
+        to.disp += 16;
+    }
+}
+
+void gen_vector_load(Gen *g, const IrNode *node)
+{
+    Access access = vector_access(node, false);
+    Mem from;
+
+    gen_state_changes(g, node->imm, access.size);
+    Slow *slow = emit_mem(g, &access, &from);
+    move_vector(g, access.size, state_mem(node->imm), from);
+    slow->value = (Src){ .kind = SRC_IMM, .imm = (int32_t)node->imm };
+    slow->back = g->e.at;
+}
+
+void gen_vector_store(Gen *g, const IrNode *node)
+{
+    Access access = vector_access(node, true);
+    Mem to;
+    Slow *slow = emit_mem(g, &access, &to);
+
+    move_vector(g, access.size, to, state_mem(node->imm));
+    slow->value = (Src){ .kind = SRC_IMM, .imm = (int32_t)node->imm };
+    slow->back = g->e.at;
+}
+
+void gen_probe(Gen *g, const IrNode *node)
+{
+    unsigned bytes = (unsigned)MIN(node->imm, PAGE_SIZE);
+    Access access = {
+        .node = node, .size = bytes, .mmu = node->c, .write = true, .kind = SLOW_PROBE
+    };
+    Mem mem;
+    Slow *slow = emit_mem(g, &access, &mem);
+
+    slow->value = (Src){ .kind = SRC_IMM, .imm = (int32_t)bytes };
+    slow->back = g->e.at;
+}
+
+/* --- atomics ---------------------------------------------------------------------------------- */
+
+/* Operations by size: the 8-bit one's number, log2 of bytes added. */
+static Access atomic_access(const IrNode *node, unsigned step, SlowKind kind)
+{
+    return (Access){ .node = node,
+                     .displacement = node->imm,
+                     .size = 1U << step,
+                     .mmu = node->c,
+                     .write = true,
+                     .aligned = true,
+                     .kind = kind };
+}
+
+static const unsigned by_step[3][4] = {
+    { X_XCHG8, X_XCHG16, X_XCHG32, X_XCHG32 | X_W },
+    { X_XADD8, X_XADD16, X_XADD32, X_XADD32 | X_W },
+    { X_CMPXCHG8, X_CMPXCHG16, X_CMPXCHG32, X_CMPXCHG32 | X_W },
+};
+
+/* @to = the low bytes of @from, zero-extended. */
+static void zero_extend(Gen *g, unsigned step, unsigned to, unsigned from)
+{
+    static const unsigned ops[4] = { X_MOVZX8, X_MOVZX16, X_LOAD32, X_LOAD64 };
+
+    emit_rr(&g->e, ops[step], to, from);
+}
+
+/* XCHG and XADD: the host's own, with the operand in RDX. */
+static void exchange(Gen *g, const IrNode *node, unsigned step, bool add)
+{
+    Access access = atomic_access(node, step, SLOW_ATOMIC + (add ? ATOMIC_ADD : ATOMIC_XCHG));
+    Src operand = gen_src(g, node->b, true);
+    Mem mem;
+    Slow *slow = emit_mem(g, &access, &mem);
+
+    slow->value = operand;
+    gen_move_src(g, RDX, true, operand);
+    if (add) {
+        emit_lock(&g->e);
+    }
+    emit_rm(&g->e, by_step[add][step], RDX, mem);
+    zero_extend(g, step, slow->to, RDX);
+    slow->back = g->e.at;
+}
+
+void gen_xchg(Gen *g, const IrNode *node)
+{
+    exchange(g, node, node->op - IR_XCHG8, false);
+}
+
+void gen_xadd(Gen *g, const IrNode *node)
+{
+    exchange(g, node, node->op - IR_XADD8, true);
+}
+
+/* What an operation of the rmw family is. */
+static const struct {
+    IrOp first;
+    Alu alu;
+    AtomicOp atomic;
+} rmws[] = {
+    { IR_RMWAND8, ALU_AND, ATOMIC_AND },
+    { IR_RMWOR8, ALU_OR, ATOMIC_OR },
+    { IR_RMWXOR8, ALU_XOR, ATOMIC_XOR },
+};
+
+static void operate(Gen *g, Alu alu, unsigned to, Src operand)
+{
+    if (operand.kind == SRC_IMM) {
+        emit_alu_ri(&g->e, alu, true, to, operand.imm);
+    } else if (operand.kind == SRC_MEM) {
+        emit_alu_rm(&g->e, alu, true, to, operand.mem);
+    } else {
+        emit_alu_rr(&g->e, alu, true, to, operand.reg);
+    }
+}
+
+void gen_rmw(Gen *g, const IrNode *node)
+{
+    unsigned which = (node->op - IR_RMWAND8) / 4u, step = (node->op - IR_RMWAND8) % 4u;
+    Access access = atomic_access(node, step, SLOW_ATOMIC + rmws[which].atomic);
+    Src operand = gen_src(g, node->b, true);
+    Mem mem;
+    Slow *slow = emit_mem(g, &access, &mem);
+
+    slow->value = operand;
+    /* RCX = host address; RAX = old value; RDX = new */
+    emit_rm(&g->e, X_LEA64, RCX, mem);
+    emit_load(&g->e, 1U << step, RAX, mem_at(RCX, 0));
+    uint8_t *again = g->e.at;
+    emit_mov(&g->e, true, RDX, RAX);
+    operate(g, rmws[which].alu, RDX, operand);
+    emit_lock(&g->e);
+    emit_rm(&g->e, by_step[2][step], RDX, mem_at(RCX, 0));
+    emit_jcc(&g->e, CC_NE, again);
+    zero_extend(g, step, slow->to, RAX);
+    slow->back = g->e.at;
+}
+
+void gen_cas(Gen *g, const IrNode *node)
+{
+    unsigned step = node->op - IR_CAS8;
+    Access access = { .node = node,
+                      .size = 1U << step,
+                      .mmu = (unsigned)node->imm,
+                      .write = true,
+                      .aligned = true,
+                      .kind = SLOW_CAS };
+    Src expected = gen_src(g, node->b, true), value = gen_src(g, node->c, true);
+    Mem mem;
+    Slow *slow = emit_mem(g, &access, &mem);
+
+    slow->value = expected;
+    slow->value2 = value;
+    emit_rm(&g->e, X_LEA64, RCX, mem);
+    gen_move_src(g, RAX, true, expected);
+    gen_move_src(g, RDX, true, value);
+    emit_lock(&g->e);
+    emit_rm(&g->e, by_step[2][step], RDX, mem_at(RCX, 0));
+    zero_extend(g, step, slow->to, RAX);
+    slow->back = g->e.at;
+}
+
+/* --- slow paths ------------------------------------------------------------------------------- */
+
+static void result_of_slow(Gen *g, const Slow *slow)
+{
+    unsigned op = g->ir->nodes[slow->node].op;
+
+    if (slow->to == NO_REG) {
+        return;
+    }
+    if (op == IR_LDS8) {
+        emit_rr(&g->e, X_MOVSX8, slow->to, RAX);
+    } else if (op == IR_LDS16) {
+        emit_rr(&g->e, X_MOVSX16, slow->to, RAX);
+    } else if (op == IR_LDS32) {
+        emit_rr(&g->e, X_MOVSX32, slow->to, RAX);
+    } else if (slow->to != RAX) {
+        emit_mov(&g->e, true, slow->to, RAX);
+    }
+}
+
+/* Sets cpu->block and goes on in the fixed piece: one for all of a block's stores. */
+static uint8_t *store_entry(Gen *g)
+{
+    uint8_t *at = g->e.at;
+
+    gen_set_block(g);
+    emit_jmp(&g->e, g->code->slow);
+    return at;
+}
+
+void gen_slow_paths(Gen *g)
+{
+    uint8_t *store = NULL;
+
+    for (unsigned i = 0; i < g->n_slow; i++) {
+        const Slow *slow = &g->slow[i];
+        SlowKind kind = slow->info >> SLOW_KIND;
+        bool reads = kind == SLOW_LOAD || kind == SLOW_LOAD_VECTOR;
+        if (!reads && !store) {
+            store = store_entry(g);
+        }
+        emit_patch(slow->from, g->e.at);
+        if (kind == SLOW_CAS) {
+            gen_move_src(g, RAX, true, slow->value2);
+            emit_store(&g->e, 8, mem_at(RSP, FRAME_ARGUMENT), RAX);
+        }
+        if (kind != SLOW_LOAD) {
+            bool wide = kind != SLOW_STORE || (slow->info >> SLOW_SIZE & 7) == 3;
+            gen_move_src(g, RDX, wide, slow->value);
+        }
+        if (slow->gva != RCX) {
+            emit_mov(&g->e, true, RCX, slow->gva);
+        }
+        emit_mov_imm(&g->e, RAX, slow->info);
+        emit_call(&g->e, reads ? g->code->slow : store);
+        result_of_slow(g, slow);
+        emit_jmp(&g->e, slow->back);
+    }
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The back end as the core sees it, see x86_64.h.
+ */
+#include "engine/dbt/host/x86_64/x86_64.h"
+
+#include "common/bits.h"
+#include "engine/dbt/host/native.h"
+#include "engine/dbt/host/x86_64/gen.h"
+#include "engine/dbt/run/exec.h"
+
+static void *make(const GuestIsa *isa, GError **error)
+{
+    return code_new(isa, error);
+}
+
+static void free_all(void *code)
+{
+    code_free(code);
+}
+
+static void flush_all(void *code)
+{
+    code_flush(code);
+}
+
+static bool compile_block(void *opaque, const IrBlock *ir, Block *block)
+{
+    Code *code = opaque;
+
+    return gen_block(code->gen, code, ir, block);
+}
+
+/* Other vCPUs may be running the jump: the displacement does not cross 8 bytes, so they see the
+ * old or the new one. */
+static void link_exit(void *opaque, Block *from, unsigned slot, const Block *to)
+{
+    Code *code = opaque;
+    typedef volatile int32_t __attribute__((aligned(1))) Site;
+
+    if (!from->site[slot]) {
+        return;
+    }
+    uint8_t *site = code->rw + from->site[slot];
+    uint8_t *target = to ? code_to_rw(code, to->code) : code->rw + from->stub[slot];
+    *(Site *)site = (int32_t)(target - (site + 4));
+}
+
+/* The head compares cpu->attention with something it never is. */
+static void kill_block(void *opaque, Block *block)
+{
+    Code *code = opaque;
+    uint8_t *head = code_to_rw(code, block->code);
+
+    *(volatile uint8_t *)(head + HEAD_KILL) = HEAD_DEAD;
+}
+
+static void set_fault_pc(DbtCpu *cpu, uint32_t info)
+{
+    cpu->pc = cpu->code_page + bits_get(info, SLOW_PC, SLOW_BACK - SLOW_PC);
+    cpu->instructions -= bits_get(info, SLOW_BACK, SLOW_MMU - SLOW_BACK);
+}
+
+static RunResult run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
+{
+    const Code *code = cpu->vm->code;
+
+    cpu->code_page = align_down(cpu->pc, PAGE_SIZE);
+    uint64_t result = code->enter(cpu, block->code);
+    uint32_t word = (uint32_t)(result >> 32);
+    switch ((CodeResult)(result & 0xff)) {
+    case CODE_NEXT:
+        return RUN_NEXT;
+    case CODE_STOP:
+        return RUN_STOP;
+    case CODE_LINK:
+        cpu->pc = cpu->code_page + word;
+        *ret_slot = result & CODE_SLOT ? 1 : 0;
+        return RUN_LINK;
+    case CODE_ATTENTION:
+        cpu->pc = cpu->code_page + word;
+        return RUN_STOP;
+    default:
+        set_fault_pc(cpu, word);
+        return RUN_FAULT;
+    }
+}
+
+const Backend x86_64_backend = {
+    .name = "x86_64",
+    .code_new = make,
+    .code_free = free_all,
+    .code_flush = flush_all,
+    .compile = compile_block,
+    .link = link_exit,
+    .kill = kill_block,
+    .run = run,
+};
+
+const Backend *const native_backend = &x86_64_backend;

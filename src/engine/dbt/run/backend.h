@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A back end: what runs blocks of IR.  host/interp runs them as they stand, on any host; the others
+ * turn them into the host's code first.
+ *
+ * Threads: code_new, code_free and code_flush while no vCPU runs; compile by one thread at a time
+ * (inside cache_translate_begin()); link and kill under the cache's lock, while other vCPUs run
+ * the very code; run on the vCPU's own.
+ */
+#pragma once
+
+#include "engine/dbt/run/cpu.h"
+
+typedef enum RunResult {
+    RUN_NEXT,  /* cpu->pc is set, context is the same */
+    RUN_LINK,  /* the same, and cpu->block's exit *ret_slot could lead there directly */
+    RUN_STOP,  /* cpu->pc is set; context, interrupts or mappings may have changed */
+    RUN_FAULT, /* cpu->fault says what; cpu->pc is the instruction's */
+} RunResult;
+
+struct Backend {
+    const char *name;
+    /* The VM's code memory; the members up to kill are NULL if there is none. */
+    void *(*code_new)(const GuestIsa *isa, GError **error);
+    void (*code_free)(void *code);
+    /* Forget all code. */
+    void (*code_flush)(void *code);
+    /* Make block->code; the IR is not needed afterwards.  False: no room. */
+    bool (*compile)(void *code, const IrBlock *ir, Block *block);
+    /* Exit @slot of @from leads to @to from now on; NULL: back to the dispatch loop. */
+    void (*link)(void *code, Block *from, unsigned slot, const Block *to);
+    /* Whoever enters @block from now on comes back at once with RUN_STOP. */
+    void (*kill)(void *code, Block *block);
+    /* Run @block at cpu->pc, and the blocks it leads to, until something needs the dispatch loop.
+     * After RUN_LINK cpu->block is the last one that ran. */
+    RunResult (*run)(DbtCpu *cpu, Block *block, unsigned *ret_slot);
+};
+typedef struct Backend Backend;
