@@ -127,17 +127,24 @@ static void write_timer(void *opaque, uint64_t offset, uint64_t value, unsigned 
 {
 }
 
+/* The reset register is a byte inside the doubleword CF8h, PCI's address register: guests that look
+ * for PCI write that whole, and must not reset. */
+enum { RESET_BLOCK_PORT = ACPI_PM_RESET_PORT - 1, RESET_BLOCK_SIZE = 4, RESET_OFFSET = 1 };
+
 static uint64_t read_reset(void *opaque, uint64_t offset, unsigned size)
 {
     const AcpiPm *pm = opaque;
 
-    return pm->reset_control;
+    return offset == RESET_OFFSET && size == 1 ? pm->reset_control : bits_mask(size * 8);
 }
 
 static void write_reset(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     AcpiPm *pm = opaque;
 
+    if (offset != RESET_OFFSET || size != 1) {
+        return;
+    }
     pm->reset_control = (uint8_t)value & 0xa; /* which kind of reset: both are one to us */
     if (value & 4) {
         pm->events.power(pm->events.opaque, MACHINE_POWER_RESET, 0);
@@ -147,7 +154,7 @@ static void write_reset(void *opaque, uint64_t offset, uint64_t value, unsigned 
 static const IoOps event_ops = { .read = read_event, .write = write_event, .sizes = 1 | 2 | 4 };
 static const IoOps control_ops = { .read = read_control, .write = write_control, .sizes = 1 | 2 };
 static const IoOps timer_ops = { .read = read_timer, .write = write_timer, .sizes = 1 | 2 | 4 };
-static const IoOps reset_ops = { .read = read_reset, .write = write_reset, .sizes = 1 };
+static const IoOps reset_ops = { .read = read_reset, .write = write_reset, .sizes = 1 | 2 | 4 };
 
 static void reset(Device *device)
 {
@@ -199,6 +206,6 @@ AcpiPm *acpi_pm_new(const DeviceEnv *env, IrqLine sci, MachineEvents events)
     device_add_pio(&pm->device, &event_ops, ACPI_PM_EVENT_PORT, 4);
     device_add_pio(&pm->device, &control_ops, ACPI_PM_CONTROL_PORT, 2);
     device_add_pio(&pm->device, &timer_ops, ACPI_PM_TIMER_PORT, 4);
-    device_add_pio(&pm->device, &reset_ops, ACPI_PM_RESET_PORT, 1);
+    device_add_pio(&pm->device, &reset_ops, RESET_BLOCK_PORT, RESET_BLOCK_SIZE);
     return pm;
 }
