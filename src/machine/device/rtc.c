@@ -176,29 +176,49 @@ static bool alarm_match(uint8_t alarm, uint8_t value)
     return (alarm & 0xc0) == 0xc0 || alarm == value;
 }
 
-/* The first second after @after_s at which the alarm goes off, or NO_ALARM. */
-static uint64_t next_alarm_s(const Rtc *rtc, uint64_t after_s)
+static uint64_t round_up(uint64_t at, uint64_t unit)
 {
-    uint64_t at = after_s + 1;
+    return (at / unit + 1) * unit;
+}
 
-    for (unsigned hours = 0; hours < 25; hours++) {
-        if (alarm_match(rtc->cmos[HOURS_ALARM], encode_hour(rtc, at / 3600 % 24))) {
-            uint64_t end = (at / 3600 + 1) * 3600;
-            for (; at < end; at = (at / 60 + 1) * 60) {
-                if (!alarm_match(rtc->cmos[MINUTES_ALARM], encode(rtc, at / 60 % 60))) {
-                    continue;
-                }
-                for (uint64_t s = at; s < (at / 60 + 1) * 60; s++) {
-                    if (alarm_match(rtc->cmos[SECONDS_ALARM], encode(rtc, s % 60))) {
-                        return s;
-                    }
-                }
-            }
-        } else {
-            at = (at / 3600 + 1) * 3600;
+/* The first second from @at on, in the same minute, that the alarm's seconds match, or NO_ALARM. */
+static uint64_t alarm_in_minute(const Rtc *rtc, uint64_t at)
+{
+    for (uint64_t s = at; s < round_up(at, 60); s++) {
+        if (alarm_match(rtc->cmos[SECONDS_ALARM], encode(rtc, s % 60))) {
+            return s;
         }
     }
     return NO_ALARM;
+}
+
+/* The same in the same hour, by minutes and seconds. */
+static uint64_t alarm_in_hour(const Rtc *rtc, uint64_t at)
+{
+    uint64_t found = NO_ALARM;
+
+    for (uint64_t end = round_up(at, 3600); at < end && found == NO_ALARM; at = round_up(at, 60)) {
+        if (alarm_match(rtc->cmos[MINUTES_ALARM], encode(rtc, at / 60 % 60))) {
+            found = alarm_in_minute(rtc, at);
+        }
+    }
+    return found;
+}
+
+/* The first second after @after_s at which the alarm goes off, or NO_ALARM. */
+static uint64_t next_alarm_s(const Rtc *rtc, uint64_t after_s)
+{
+    uint64_t found = NO_ALARM;
+    uint64_t at = after_s + 1;
+
+    /* a day, and the hour that it began in once more */
+    for (unsigned hours = 0; hours < 25 && found == NO_ALARM; hours++) {
+        if (alarm_match(rtc->cmos[HOURS_ALARM], encode_hour(rtc, at / 3600 % 24))) {
+            found = alarm_in_hour(rtc, at);
+        }
+        at = round_up(at, 3600);
+    }
+    return found;
 }
 
 /* Account for the time that has passed: set the flags of register C. */
