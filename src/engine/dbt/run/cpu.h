@@ -26,6 +26,7 @@ typedef struct DbtCpu DbtCpu;
 typedef struct DbtVm DbtVm;
 typedef struct GuestIsa GuestIsa;
 typedef struct Block Block;
+typedef struct MmuBank MmuBank;
 
 enum {
     PAGE_SIZE = 4096,
@@ -111,7 +112,7 @@ struct DbtCpu {
     uint8_t key_stale;     /* context may have changed */
     uint64_t block_pc;     /* interpreter: address of the running block's first instruction */
     uint64_t key;          /* isa->context_key, with the TLB generation in its upper half */
-    TlbEntry *tlb;         /* [MMU_INDEXES][TLB_ENTRIES] */
+    TlbEntry *tlb;         /* [MMU_INDEXES][TLB_ENTRIES] of the current bank */
     JumpCacheEntry *jumps; /* [JUMP_CACHE_ENTRIES] */
     uint64_t instructions; /* run so far */
     uint64_t code_page;    /* compiled code: gva of the page that the running block begins in */
@@ -125,20 +126,22 @@ struct DbtCpu {
     Log *log;
     unsigned index;
 
-    uint32_t tlb_generation;
-    bool alone;             /* runs in an exclusive section: atomics need no care */
-    bool sleeping;          /* atomic; waits on .wake */
-    Block *block;           /* the one that runs */
-    uint64_t cache_flushes; /* vm->cache's count when .jumps was last right */
-    bool has_large_pages;   /* the TLB holds a piece of a mapping larger than a page */
-    bool running;           /* atomic; inside guest code */
-    bool halted;            /* waits for isa->poll to wake it */
-    bool shutdown;          /* triple fault: vcpu_run returns */
-    DebugConfig debug;      /* what a debugger wants */
-    bool debug_active;      /* .debug has something to do: part of the guest's context key */
-    bool debug_watches;     /* some of .debug's points are watchpoints */
-    bool watch_active;      /* some data watchpoint: TLB entries of its page are slow */
-    bool debug_hit;         /* vcpu_run returns VCPU_EXIT_DEBUG with debug_exit */
+    MmuBank *bank, *banks;   /* of mmu.c: translations by address space */
+    uint32_t tlb_generation; /* the current bank's: changes when translations are forgotten */
+    uint32_t generations;    /* how many were given out */
+    uint64_t switches;       /* of address spaces */
+    bool alone;              /* runs in an exclusive section: atomics need no care */
+    bool sleeping;           /* atomic; waits on .wake */
+    Block *block;            /* the one that runs */
+    uint64_t cache_flushes;  /* vm->cache's count when .jumps was last right */
+    bool running;            /* atomic; inside guest code */
+    bool halted;             /* waits for isa->poll to wake it */
+    bool shutdown;           /* triple fault: vcpu_run returns */
+    DebugConfig debug;       /* what a debugger wants */
+    bool debug_active;       /* .debug has something to do: part of the guest's context key */
+    bool debug_watches;      /* some of .debug's points are watchpoints */
+    bool watch_active;       /* some data watchpoint: TLB entries of its page are slow */
+    bool debug_hit;          /* vcpu_run returns VCPU_EXIT_DEBUG with debug_exit */
     VcpuExit debug_exit;
     pthread_cond_t wake; /* lock: vm->lock */
 };

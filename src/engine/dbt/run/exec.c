@@ -100,10 +100,9 @@ DbtCpu *dbt_cpu_new(DbtVm *vm, unsigned index)
     cpu->clock = vm->clock;
     cpu->log = vm->log;
     cpu->index = index;
-    cpu->tlb = g_new0(TlbEntry, MMU_INDEXES * TLB_ENTRIES);
+    mmu_init(cpu);
     cpu->jumps = g_new0(JumpCacheEntry, JUMP_CACHE_ENTRIES);
     pthread_cond_init(&cpu->wake, NULL);
-    mmu_flush(cpu);
     vm->cpus[index] = cpu;
     return cpu;
 }
@@ -115,7 +114,7 @@ void dbt_cpu_free(DbtCpu *cpu)
     }
     cpu->vm->cpus[cpu->index] = NULL;
     pthread_cond_destroy(&cpu->wake);
-    g_free(cpu->tlb);
+    mmu_fini(cpu);
     g_free(cpu->jumps);
     g_free(cpu);
 }
@@ -215,17 +214,12 @@ void dbt_exclusive_end(DbtCpu *cpu)
 
 /* --- finding code ----------------------------------------------------------------------------- */
 
-/* Store to @gpa's page takes the slow path from now on, on every vCPU. */
+/* Stores to @gpa's page take the slow path from now on, on every vCPU. */
 static void slow_down_writes(DbtVm *vm, uint64_t gpa)
 {
     for (unsigned c = 0; c < vm->n_cpus; c++) {
-        DbtCpu *cpu = vm->cpus[c];
-        for (unsigned i = 0; cpu && i < MMU_INDEXES * TLB_ENTRIES; i++) {
-            TlbEntry *entry = &cpu->tlb[i];
-            if (align_down(entry->page, PAGE_SIZE) == gpa) {
-                entry->read = TAG_NONE;
-                entry->write = TAG_NONE;
-            }
+        if (vm->cpus[c]) {
+            mmu_slow_page(vm->cpus[c], gpa);
         }
     }
 }
@@ -249,18 +243,6 @@ typedef struct Wanted {
     bool ram;      /* all of it is RAM: can be cached */
     unsigned max_insns;
 } Wanted;
-
-static bool fetch_page(DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa)
-{
-    MmuPage page;
-
-    /* the index of code fetches: isa->walk looks at the privilege level itself */
-    if (!cpu->isa->walk(cpu, gva, MMU_FETCH, 0, false, &page)) {
-        return false;
-    }
-    *ret_gpa = page.gpa | gva % PAGE_SIZE;
-    return true;
-}
 
 static void copy_code(DbtCpu *cpu, uint64_t gpa, uint8_t *to, unsigned len)
 {
@@ -336,7 +318,7 @@ static bool second_page(DbtCpu *cpu, Wanted *wanted)
 {
     uint64_t next = align_down(wanted->pc, PAGE_SIZE) + PAGE_SIZE;
 
-    if (!fetch_page(cpu, next, &wanted->gpa2)) {
+    if (!mmu_fetch(cpu, next, &wanted->gpa2)) {
         return false;
     }
     wanted->ram = wanted->ram && gm_find_ram(cpu->memory, wanted->gpa2);
@@ -345,7 +327,7 @@ static bool second_page(DbtCpu *cpu, Wanted *wanted)
 
 static bool locate(DbtCpu *cpu, Wanted *wanted)
 {
-    if (!fetch_page(cpu, wanted->pc, &wanted->gpa)) {
+    if (!mmu_fetch(cpu, wanted->pc, &wanted->gpa)) {
         return false;
     }
     wanted->ram = gm_find_ram(cpu->memory, wanted->gpa);
@@ -566,6 +548,21 @@ static void check_jumps(DbtCpu *cpu)
     }
 }
 
+Block *dbt_find_jump(DbtCpu *cpu, uint64_t pc)
+{
+    JumpCacheEntry *entry = &cpu->jumps[(pc ^ pc >> 12) % JUMP_CACHE_ENTRIES];
+    const Block *block = entry->block;
+    uint64_t gpa;
+
+    if (!block || entry->pc != pc || (uint32_t)entry->key != (uint32_t)cpu->key ||
+        __atomic_load_n(&block->dead, __ATOMIC_ACQUIRE) || block->gpa2 != GPA_NONE ||
+        !mmu_fetch_known(cpu, pc, &gpa) || gpa != block->gpa) {
+        return NULL;
+    }
+    entry->key = cpu->key;
+    return entry->block;
+}
+
 static Block *jump_cache_find(const DbtCpu *cpu)
 {
     const JumpCacheEntry *entry = &cpu->jumps[(cpu->pc ^ cpu->pc >> 12) % JUMP_CACHE_ENTRIES];
@@ -618,6 +615,9 @@ static void run_some(DbtCpu *cpu, IrBlock *ir, Link *link)
     start_running(cpu);
     check_jumps(cpu);
     Block *block = jump_cache_find(cpu);
+    if (!block) {
+        block = dbt_find_jump(cpu, cpu->pc);
+    }
     if (G_LIKELY(block)) {
         run_found(cpu, block, link);
         stop_running(cpu);

@@ -73,5 +73,9 @@ void dbt_exclusive_end(DbtCpu *cpu);
 /* What a debugger wants from now on; NULL: nothing.  While the vCPU stands still. */
 void dbt_set_debug(DbtCpu *cpu, const DebugConfig *config);
 
+/* The jump cache has an entry for @pc from before translations were forgotten: if the code is still
+ * there, make it good again.  NULL: it isn't, or there was none. */
+Block *dbt_find_jump(DbtCpu *cpu, uint64_t pc);
+
 /* Run until there is something for the caller (engine.h, vcpu_run). */
 void dbt_run(DbtCpu *cpu, VcpuExit *ret_exit);

@@ -53,7 +53,22 @@ bool mmu_phys_read32(DbtCpu *cpu, uint64_t gpa, uint32_t *ret_value);
 bool mmu_phys_cas64(DbtCpu *cpu, uint64_t gpa, uint64_t old, uint64_t value);
 bool mmu_phys_cas32(DbtCpu *cpu, uint64_t gpa, uint32_t old, uint32_t value);
 
-/* Forget translations: all; all but global ones; those of one page. */
+/* --- address spaces ---------------------------------------------------------------------------
+ * Translations are kept in banks, one for each of the last MMU_BANKS address spaces, named by a
+ * tag of the guest's (x86: PCID).  Global ones count in every space. */
+
+void mmu_init(DbtCpu *cpu);
+void mmu_fini(DbtCpu *cpu);
+/* Space @tag is the current one from now on; @flush: forget its translations, but global ones. */
+void mmu_switch(DbtCpu *cpu, uint64_t tag, bool flush);
+/* Forget translations: all; all but global ones; those of one page in every space. */
 void mmu_flush(DbtCpu *cpu);
 void mmu_flush_non_global(DbtCpu *cpu);
 void mmu_flush_page(DbtCpu *cpu, uint64_t gva);
+
+/* Where code at @gva is, for cpu->key's context.  False: fault.  mmu_fetch_known() asks only what
+ * is remembered, and never faults. */
+bool mmu_fetch(DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa);
+bool mmu_fetch_known(const DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa);
+/* The page at @gpa became code: accesses to it take the slow path.  The vCPU stands still. */
+void mmu_slow_page(DbtCpu *cpu, uint64_t gpa);

@@ -199,6 +199,7 @@ bool x86_set_state(DbtCpu *base, const X86State *state, GError **error)
     set_events(cpu, state);
     x86_debug_changed(base);
     mmu_flush(base);
+    x86_select_space(cpu, true);
     x86_context_changed(cpu);
     __atomic_or_fetch(&base->attention, ATTENTION_INTERRUPT, __ATOMIC_SEQ_CST);
     return true;

@@ -24,6 +24,7 @@
 #define CR4_PDPTR (CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP)
 
 #define CR3_KEEP (UINT64_C(1) << 63) /* with PCIDE: don't flush */
+enum { CR3_PCID = 0xfff };
 
 static bool raise_gp(X86Cpu *cpu)
 {
@@ -66,12 +67,14 @@ bool x86_load_cr3(X86Cpu *cpu, uint64_t value, bool flush)
     if (uses_pdptrs(cpu->cr0, cpu->cr4, cpu->msr.efer) && !load_pdptrs(cpu, value)) {
         return false;
     }
-    bool same = cpu->cr3 == value;
     cpu->cr3 = value;
-    if (flush || !same) {
-        mmu_flush_non_global(&cpu->base);
-    }
+    x86_select_space(cpu, flush);
     return true;
+}
+
+void x86_select_space(X86Cpu *cpu, bool flush)
+{
+    mmu_switch(&cpu->base, cpu->cr4 & CR4_PCIDE ? cpu->cr3 & CR3_PCID : 0, flush);
 }
 
 static bool write_cr3(X86Cpu *cpu, uint64_t value)

@@ -194,6 +194,8 @@ bool x86_task_switch(X86Cpu *cpu, uint16_t selector, X86TaskCause cause, uint64_
 /* --- system.c ----------------------------------------------------------------------------------- */
 /* Set CR3 and load PDPTRs as a task switch does; no flush is kept back. */
 bool x86_load_cr3(X86Cpu *cpu, uint64_t value, bool flush);
+/* Let the TLB's current address space be the one that CR3 names. */
+void x86_select_space(X86Cpu *cpu, bool flush);
 /* Which bits of CR4 the model has. */
 uint64_t x86_cr4_valid(const X86Cpu *cpu);
 

@@ -361,6 +361,9 @@ enter:
 follow:
     {
         Block *next = block->uncached ? NULL : jump_cache_find(cpu, pc);
+        if (!next && !block->uncached) {
+            next = dbt_find_jump(cpu, pc);
+        }
         if (G_LIKELY(next)) {
             block = next;
             goto enter;
