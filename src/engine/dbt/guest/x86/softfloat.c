@@ -265,13 +265,16 @@ static Cut cut(FpRounding rounding, bool sign, uint64_t sig, uint64_t lo, unsign
 static FpNumber overflow(FpEnv *env, const FpFormat *format, FpNumber n, bool inexact)
 {
     bool masked = env->masked & FLOAT_OVERFLOW;
+    bool too_great = n.exp - WRAP > format->greatest; /* even so: FSCALE */
 
-    env->flags |= FLOAT_OVERFLOW | (masked || inexact ? FLOAT_INEXACT : 0);
-    if (!masked) {
+    if (!masked && !too_great) {
+        env->flags |= FLOAT_OVERFLOW | (inexact ? FLOAT_INEXACT : 0);
         n.exp -= WRAP;
         return n;
     }
-    env->up = env->rounding == FLOAT_NEAREST || env->rounding == (n.sign ? FLOAT_DOWN : FLOAT_UP);
+    env->flags |= FLOAT_OVERFLOW | FLOAT_INEXACT;
+    env->up = !masked || env->rounding == FLOAT_NEAREST ||
+              env->rounding == (n.sign ? FLOAT_DOWN : FLOAT_UP);
     if (env->up) {
         return fp_infinity(n.sign);
     }
@@ -289,7 +292,12 @@ static FpNumber underflow(FpEnv *env, const FpFormat *format, FpNumber n, uint64
     if (!(env->masked & FLOAT_UNDERFLOW)) {
         env->flags |= FLOAT_UNDERFLOW | (inexact ? FLOAT_INEXACT : 0);
         n.exp += WRAP;
-        return n;
+        if (n.exp >= format->least) {
+            return n;
+        }
+        env->flags |= FLOAT_INEXACT; /* too small even so: FSCALE */
+        env->up = false;
+        return fp_zero(n.sign);
     }
     if (env->ftz) {
         env->flags |= FLOAT_UNDERFLOW | FLOAT_INEXACT;

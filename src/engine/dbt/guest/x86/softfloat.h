@@ -59,7 +59,7 @@ extern const FpFormat fp_format_x87[4];
 typedef struct FpEnv {
     FpRounding rounding;
     uint8_t masked; /* exceptions, by flag */
-    bool x87;       /* NaN rules of x87; unmasked overflow and underflow wrap the exponent */
+    bool x87;       /* NaN rules of x87, not of SSE */
     bool daz, ftz;  /* MXCSR's, .ftz only while underflow is masked */
     bool host;      /* rounding is to nearest and inexact was raised before: where nothing else can
                        happen, the caller may use the host's arithmetic */

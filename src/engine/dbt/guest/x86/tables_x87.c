@@ -106,7 +106,7 @@ static const X86Opcode d9_7[8] = {
 };
 static const X86Opcode d9_registers[8] = {
     ONE_REG("fld", X87_LD, 0), ONE_REG("fxch", X87_XCH, 0), BY_RM(d9_2),
-    ONE_REG("fstp", X87_ST, 1), BY_RM(d9_4), BY_RM(d9_5), BY_RM(d9_6), BY_RM(d9_7),
+    ONE_REG("fstp", X87_STU, 1), BY_RM(d9_4), BY_RM(d9_5), BY_RM(d9_6), BY_RM(d9_7),
 };
 static const X86Opcode d9[2] = BY_MOD(d9_memory, d9_registers);
 

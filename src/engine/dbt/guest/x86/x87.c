@@ -241,24 +241,26 @@ static void give_order(X87Insn *x, FpOrder order)
 
     if (x->op == X87_COMI || x->op == X87_UCOMI) {
         x->result = codes[order].eflags;
+        x->replaced = x->status & FSW_STACK ? FSW_C1 : 0;
     } else {
         x->replaced |= FSW_CONDITIONS;
         x->status |= codes[order].status;
     }
 }
 
+/* The order is given even if invalid is unmasked. */
 static void compare(X87Insn *x)
 {
     bool quiet = x->op == X87_UCOM || x->op == X87_UCOMI;
+    bool empty = x->op == X87_TST ? x87_underflows(x, 0) : operands_underflow(x);
     FpOrder order = FLOAT_UNORDERED;
 
-    x->result = x->value; /* EFLAGS stay if it is stopped */
-    if (!operands_underflow(x)) {
+    if (!empty) {
         FpNumber b = x->op == X87_TST ? fp_zero(false) : operand(x);
         order = fp_compare(&x->env, x87_read(x, 0), b, quiet);
     }
+    give_order(x, order);
     if (!x87_stopped(x)) {
-        give_order(x, order);
         pop_all(x);
     }
 }
@@ -267,14 +269,12 @@ static void load(X87Insn *x)
 {
     X87Reg value = x87_pack(fp_default_nan());
 
-    if (!x87_overflows(x)) {
-        if (x->from != X87_ST_I) {
-            value = x87_pack(fp_convert(&x->env, &fp_format80, operand(x)));
-        } else if (!x87_underflows(x, x->i)) {
-            value = *x87_st(x->cpu, x->i);
-        }
+    bool missing = x->from == X87_ST_I && x87_underflows(x, x->i);
+    if (!missing && !x87_overflows(x)) {
+        value = x->from == X87_ST_I ? *x87_st(x->cpu, x->i)
+                                    : x87_pack(fp_convert(&x->env, &fp_format80, operand(x)));
     }
-    if (!x87_stopped(x)) {
+    if (!(x->env.flags & ~x->env.masked & FLOAT_INVALID)) { /* a denormal doesn't stop it */
         x87_push(x, value);
     }
 }
@@ -283,6 +283,10 @@ static void store_to_register(X87Insn *x)
 {
     X87Reg value = x87_pack(fp_default_nan());
 
+    if (x->op == X87_STU && x87_is_empty(x->cpu, 0)) { /* only pops */
+        pop_all(x);
+        return;
+    }
     if (!x87_underflows(x, 0)) {
         value = *x87_st(x->cpu, 0);
     }
@@ -309,7 +313,10 @@ static void move_if(X87Insn *x)
 {
     if (operands_underflow(x)) {
         give(x, fp_default_nan());
-    } else if (x->value) {
+        return;
+    }
+    x->replaced = 0;
+    if (x->value) {
         put(x, 0, *x87_st(x->cpu, x->i));
     }
 }
@@ -326,7 +333,6 @@ static void change_sign(X87Insn *x)
 
 static void free_register(X87Insn *x)
 {
-    x->replaced = 0;
     x->cpu->tags &= (uint8_t) ~(1 << ((x->cpu->top + x->i) & 7));
     pop_all(x);
 }
@@ -378,6 +384,7 @@ static const X87Fn operations[X87_OPS] = {
     [X87_LD] = load,
     [X87_ST] = store_to_register,
     [X87_STT] = nothing, /* to memory only */
+    [X87_STU] = store_to_register,
     [X87_XCH] = exchange,
     [X87_CMOV] = move_if,
     [X87_FREE] = free_register,
@@ -495,11 +502,12 @@ static void store_bytes(X87Insn *x, uint64_t gva, unsigned mmu)
     unsigned size = convert_to_bytes(x, bytes);
 
     x->env.flags &= (uint8_t)~FLOAT_DENORMAL;
-    x->status |= x->env.up ? FSW_C1 : 0;
     if (x->env.flags & ~x->env.masked & stopping) {
+        x->env.flags &= (uint8_t)~FLOAT_INEXACT;
         finish(x);
         return;
     }
+    x->status |= x->env.up ? FSW_C1 : 0;
     if (mmu_store_bytes(&x->cpu->base, gva, bytes, size, mmu)) {
         pop_all(x);
         finish(x);

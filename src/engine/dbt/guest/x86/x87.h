@@ -57,6 +57,7 @@ typedef enum X87Op {
     X87_LD,
     X87_ST,  /* to a register; x87_memory: to memory */
     X87_STT, /* FISTTP */
+    X87_STU, /* to a register, if ST(0) is not empty */
     X87_XCH,
     X87_CMOV, /* the value is the condition */
     X87_FREE,

@@ -181,6 +181,7 @@ static FpNumber remainder_of(X87Insn *x, FpNumber a, FpNumber b)
     if (a.kind == FLOAT_INFINITE || b.kind == FLOAT_ZERO) {
         return fp_invalid(&x->env);
     }
+    x->replaced = FSW_CONDITIONS;
     note_denormals(x, a, b);
     if (a.kind == FLOAT_ZERO || b.kind == FLOAT_INFINITE) {
         return a.kind == FLOAT_ZERO ? a : rest_number(x, a.sign, a.exp, a.sig);
@@ -207,9 +208,13 @@ void x87_remainder(X87Insn *x)
 {
     FpNumber result = fp_default_nan();
 
-    x->replaced = FSW_CONDITIONS;
+    x->replaced = FSW_C1 | FSW_C2;
     if (two_operands(x)) {
         result = remainder_of(x, x87_read(x, 0), x87_read(x, 1));
+    }
+    if (x87_stopped(x)) {
+        x->replaced = FSW_C1 | FSW_C2;
+        x->status &= FSW_STACK;
     }
     x->env.up = false;
     give(x, result);
