@@ -18,6 +18,7 @@ static const struct {
     { "/acpi-pm/other-sleep-types-do-nothing", "O 604 2400 p none O 604 3c00 p none" },
     { "/acpi-pm/always-acpi", "I 604 1 O 604 0 I 604 1" },
     { "/acpi-pm/reset", "o cf9 2 p none o cf9 6 p reset" },
+    { "/acpi-pm/pci-address-does-not-reset", "O cf8 ffff p none I cf8 ffff i cf9 0" },
     { "/acpi-pm/button-without-enable", "u 0 l 0 0 I 600 100" },
     { "/acpi-pm/button", "O 602 100 u 0 l 0 1 O 600 100 l 0 0 I 600 0" },
     { "/acpi-pm/status-clears-by-byte", "O 602 100 u 0 o 601 1 l 0 0" },
