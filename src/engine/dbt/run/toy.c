@@ -169,12 +169,16 @@ static bool walk(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, bool
         }
         return false;
     }
-    if (gva - TOY_SWAP < 2 * PAGE_SIZE) {
+    ToyCpu *toy = (ToyCpu *)cpu;
+    toy->walks++;
+    if (gva - TOY_SWAP < 2 * PAGE_SIZE && !toy->straight) {
         gva ^= PAGE_SIZE;
     }
-    *ret_page = (MmuPage){
-        .gpa = align_down(gva, PAGE_SIZE), .size = PAGE_SIZE, .writable = true, .executable = true
-    };
+    *ret_page = (MmuPage){ .gpa = align_down(gva, PAGE_SIZE),
+                           .size = PAGE_SIZE,
+                           .writable = true,
+                           .executable = true,
+                           .global = toy->global };
     return true;
 }
 

@@ -27,6 +27,9 @@ typedef struct ToyCpu {
     uint64_t r[4];
     unsigned fault_kind;
     bool woken;
+    bool straight;  /* the pages at TOY_SWAP aren't swapped */
+    bool global;    /* translations are global */
+    unsigned walks; /* how many there were */
     uint64_t interrupt_to;
     unsigned interrupts; /* asked for */
 } ToyCpu;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Banks of translations, one for each address space that is remembered: shared by mmu.c, which
+ * fills them, and banks.c, which forgets.  Others use mmu.h.
+ *
+ * Threads: the vCPU's own, or any while it stands still.
+ */
+#pragma once
+
+#include "common/bits.h"
+#include "engine/dbt/run/mmu.h"
+
+enum {
+    MMU_BANKS = 6,      /* address spaces remembered: Linux uses six PCIDs for user processes */
+    CODE_ENTRIES = 128, /* per bank */
+    FILLED = 512,       /* entries remembered one by one, so that forgetting them is quick */
+};
+
+/* Where a page of code is. */
+typedef struct CodeEntry {
+    uint64_t page; /* gva, or TAG_NONE */
+    uint64_t gpa;
+    uint32_t key; /* context: it decides who may execute */
+    bool global, large;
+} CodeEntry;
+
+struct MmuBank {
+    TlbEntry data[MMU_INDEXES * TLB_ENTRIES];
+    CodeEntry code[CODE_ENTRIES];
+    uint64_t tag;
+    uint64_t left; /* when it was last switched away from */
+    uint32_t generation;
+    unsigned n_filled; /* above FILLED: too many to remember */
+    uint16_t filled[FILLED];
+    bool has_large_pages;
+    uint64_t large_from, large_to; /* all pieces of large mappings lie in between */
+};
+
+static inline unsigned entry_index(uint64_t gva, unsigned mmu)
+{
+    return (mmu & MMU_INDEX) * TLB_ENTRIES + (unsigned)((gva / PAGE_SIZE) % TLB_ENTRIES);
+}
+
+/* Does the tag, fast or slow, name the page of @gva? */
+static inline bool tag_matches(uint64_t tag, uint64_t gva)
+{
+    return (tag & ~TAG_SLOW) == (align_down(gva, PAGE_SIZE) & ~TAG_SLOW) &&
+           ((tag ^ gva) >> 63) == 0 && tag != TAG_NONE;
+}
+
+/* The bank holds a piece of a mapping of @size bytes at @gva. */
+void bank_note_large(MmuBank *bank, uint64_t gva, uint64_t size);
+/* Remember that the entry at @at holds something, for a quick flush. */
+void bank_note_filled(MmuBank *bank, unsigned at);
