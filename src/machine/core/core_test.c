@@ -36,13 +36,17 @@ static void test_merge(void)
 
 typedef struct Work {
     IoTask *task;
-    unsigned runs, again; /* atomic */
+    unsigned started, runs, again; /* atomic */
 } Work;
 
 static void work(void *opaque)
 {
     Work *w = opaque;
 
+    __atomic_add_fetch(&w->started, 1, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < 20; i++) {
+        g_thread_yield(); /* time for somebody to free us, if they don't wait */
+    }
     __atomic_add_fetch(&w->runs, 1, __ATOMIC_RELAXED);
     if (__atomic_load_n(&w->again, __ATOMIC_RELAXED)) {
         __atomic_sub_fetch(&w->again, 1, __ATOMIC_RELAXED);
@@ -80,7 +84,7 @@ static void test_real_thread(void)
             io_task_schedule(w->task);
         }
         if (round % 2) {
-            while (!__atomic_load_n(&w->runs, __ATOMIC_RELAXED)) {
+            while (!__atomic_load_n(&w->started, __ATOMIC_RELAXED)) {
                 g_thread_yield();
             }
         }
