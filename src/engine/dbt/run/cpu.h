@@ -41,6 +41,7 @@ enum {
     MMU_STACK = 4,     /* through the stack segment: x86 raises another exception */
     MMU_ALIGN = 8,     /* must be aligned to its size */
     MMU_IMPLICIT = 16, /* by the CPU itself (descriptor tables), not by an instruction's operand */
+    MMU_RMW = 32,      /* a read that a write to the same place follows: faults as one */
 };
 
 typedef enum MmuAccess { MMU_READ, MMU_WRITE, MMU_FETCH } MmuAccess;
@@ -55,9 +56,11 @@ typedef struct MmuPage {
 } MmuPage;
 
 /* A TLB entry.  A tag is the page's gva; with TAG_SLOW flipped the fast compare fails and the slow
- * path finds the page without a walk; TAG_NONE matches nothing. */
-#define TAG_NONE UINT64_C(0x5555555555555000) /* not canonical on any guest */
-#define TAG_SLOW (UINT64_C(1) << 62)
+ * path finds the page without a walk; TAG_NONE matches nothing.  Both have bits of the offset set,
+ * above those of an alignment: the compare is with a gva whose offset was cleared, so no address
+ * that a guest may try can match them. */
+#define TAG_NONE UINT64_MAX
+#define TAG_SLOW UINT64_C(0x800)
 
 typedef struct TlbEntry {
     uint64_t read, write;

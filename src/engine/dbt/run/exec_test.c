@@ -216,6 +216,32 @@ static void test_interrupt_at_link(gconstpointer backend)
     bench_free(&b);
 }
 
+/* Addresses that equal a TLB entry's tag for "nothing" or "slow" are no way around the MMU. */
+static void test_odd_addresses(gconstpointer backend)
+{
+    static const uint64_t flips[] = { TAG_SLOW, UINT64_C(1) << 62, UINT64_C(1) << 63 };
+    Bench b = bench_new(backend, 1);
+
+    put_code(&b, 0x1000, P("S\2h"));
+    for (size_t i = 0; i < G_N_ELEMENTS(flips); i++) {
+        /* code: its entry is slow for writes */
+        b.cpu[0]->r[0] = 0x1000 + 0x700;
+        run_to_halt(b.cpu[0], 0x1000);
+        g_assert_cmpuint(b.cpu[0]->fault_kind, ==, 0);
+        b.cpu[0]->r[0] = (0x1700 ^ flips[i]) | UINT64_C(1) << 62;
+        run_to_halt(b.cpu[0], 0x1000);
+        g_assert_cmpuint(b.cpu[0]->fault_kind, ==, 2);
+        b.cpu[0]->fault_kind = 0;
+    }
+    for (unsigned page = 0; page < 2; page++) {
+        b.cpu[0]->r[0] = page ? TAG_NONE : UINT64_C(0x5555555555555000);
+        run_to_halt(b.cpu[0], 0x1000);
+        g_assert_cmpuint(b.cpu[0]->fault_kind, ==, 2);
+        b.cpu[0]->fault_kind = 0;
+    }
+    bench_free(&b);
+}
+
 static void test_fetch_fault(gconstpointer backend)
 {
     Bench b = bench_new(backend, 1);
@@ -343,6 +369,7 @@ static const struct {
     { "written page becomes code", test_written_page_becomes_code },
     { "straddles pages", test_straddle },
     { "interrupt at an unlinked exit", test_interrupt_at_link },
+    { "odd addresses", test_odd_addresses },
     { "fetch fault", test_fetch_fault },
     { "kick", test_kick },
     { "atomics of four vCPUs", test_atomics },

@@ -23,9 +23,10 @@ static inline uint8_t *state_at(DbtCpu *cpu, uint64_t offset)
     return (uint8_t *)cpu + offset;
 }
 
+/* The access's last byte is in the tag's page: then, as the entry was chosen by the first, both. */
 static inline bool hit(uint64_t gva, uint64_t tag, unsigned size)
 {
-    return (gva ^ tag) <= PAGE_SIZE - size;
+    return align_down(gva + size - 1, PAGE_SIZE) == tag;
 }
 
 static inline const TlbEntry *entry_of(const DbtCpu *cpu, uint64_t gva, unsigned mmu)

@@ -36,11 +36,13 @@ typedef struct HostFeatures {
 /* A slow path's word: what, and where the instruction is. */
 enum {
     SLOW_PC = 0,    /* 13 bits: address - the page's begin of the block's first byte */
-    SLOW_BACK = 13, /* 7 bits: instructions of the block not run */
-    SLOW_MMU = 20,  /* 5 bits: mmu index and flags */
+    SLOW_BACK = 13, /* 6 bits: instructions of the block behind this one */
+    SLOW_MMU = 19,  /* 6 bits: mmu index and flags */
     SLOW_SIZE = 25, /* 3 bits: log2 of the bytes */
     SLOW_KIND = 28, /* 4 bits: SlowKind */
 };
+_Static_assert(MMU_RMW < 1 << (SLOW_SIZE - SLOW_MMU), "all flags have room");
+_Static_assert(IR_MAX_INSNS <= 1 << (SLOW_MMU - SLOW_BACK), "and instructions");
 
 typedef enum SlowKind {
     SLOW_LOAD,

@@ -358,10 +358,10 @@ static void gen_negate(Gen *g, const IrNode *node)
     emit_rr(&g->e, X_GROUP3_32 | (wide ? X_W : 0), digit, to);
 }
 
-/* The low bytes of @node's operand, zero- or sign-extended by @op. */
-static void extend(Gen *g, const IrNode *node, unsigned op)
+/* The result is @op of the operand, of which it reads 64 bits or fewer than 33. */
+static void transform(Gen *g, const IrNode *node, unsigned op, bool wide)
 {
-    Src a = gen_src_no_imm(g, node->a, false);
+    Src a = gen_src_no_imm(g, node->a, wide);
 
     gen_release(g);
     unsigned to = gen_def(g);
@@ -376,7 +376,7 @@ static void gen_extend(Gen *g, const IrNode *node)
 {
     static const unsigned ops[] = { X_MOVZX8, X_MOVZX16, X_LOAD32, X_MOVSX8, X_MOVSX16, X_MOVSX32 };
 
-    extend(g, node, ops[node->op - IR_ZX8]);
+    transform(g, node, ops[node->op - IR_ZX8], false);
 }
 
 static void gen_bswap(Gen *g, const IrNode *node)
@@ -393,7 +393,7 @@ static void gen_count(Gen *g, const IrNode *node)
     bool leading = node->op == IR_CLZ64;
 
     if (leading ? g->code->host.lzcnt : g->code->host.tzcnt) {
-        extend(g, node, (leading ? X_LZCNT32 : X_TZCNT32) | X_W);
+        transform(g, node, (leading ? X_LZCNT32 : X_TZCNT32) | X_W, true);
         return;
     }
     unsigned from = gen_reg(g, node->a);
@@ -411,7 +411,7 @@ static void gen_count(Gen *g, const IrNode *node)
 static void gen_popcount(Gen *g, const IrNode *node)
 {
     if (g->code->host.popcnt) {
-        extend(g, node, X_POPCNT32 | X_W);
+        transform(g, node, X_POPCNT32 | X_W, true);
         return;
     }
     gen_save_for_call(g);

@@ -287,7 +287,9 @@ void gen_state_changes(Gen *g, uint64_t offset, unsigned size)
             continue;
         }
         if (waits) {
+            uint32_t pinned = g->pinned;
             gen_reg(g, v);
+            g->pinned = pinned; /* this node has no need of it */
         }
         g->pending[i] = g->pending[--g->n_pending];
     }

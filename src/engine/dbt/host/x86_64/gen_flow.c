@@ -223,6 +223,7 @@ void gen_call(Gen *g, const IrNode *node)
     gen_call_c(g, (const void *)(uintptr_t)helper->fn);
     if (!(helper->flags & (HELPER_PURE | HELPER_NOFAULT))) {
         check_fault(g);
+        emit_load(&g->e, 8, REG_TLB, CPU_MEM(tlb)); /* another address space, perhaps */
     }
     if (g->value[g->now].uses) {
         unsigned to = gen_def(g);

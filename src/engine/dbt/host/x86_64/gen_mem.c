@@ -3,9 +3,9 @@
  * Code of guest memory accesses: the check of the TLB entry stands in line, everything that it does
  * not cover in slow_access(), called from behind the block.
  *
- * A gva XOR the entry's tag is the offset in the page if the page is the entry's, else something
- * huge: one comparison with 4096 - size tests both the page and that the access does not cross its
- * end.  Where alignment is asked for, too, gva's page and low bits are compared with the tag.
+ * The page of the access's last byte is compared with the tag of the entry that the first byte's
+ * page chose: equal only if both are one page, and the entry's.  Where alignment is asked for, the
+ * low bits of the address, which must be 0, are compared along with the page.
  */
 #include "engine/dbt/host/x86_64/gen.h"
 #include "engine/dbt/run/mmu.h"
@@ -101,7 +101,7 @@ uint32_t gen_info(const Gen *g)
 {
     unsigned offset = (unsigned)(g->block->gpa % PAGE_SIZE) + g->ir->insns[g->insn].delta;
 
-    return offset << SLOW_PC | (g->ir->n_insns - g->insn) << SLOW_BACK;
+    return offset << SLOW_PC | (g->ir->n_insns - 1 - g->insn) << SLOW_BACK;
 }
 
 static unsigned log2_of(unsigned size)
@@ -131,7 +131,6 @@ static Slow *emit_mem(Gen *g, const Access *access, Mem *ret_mem)
     Emit *e = &g->e;
     unsigned gva = address(g, access);
     size_t tag = access->write ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read);
-    Condition miss = CC_A;
     unsigned to = NO_REG;
 
     if (ir_ops[access->node->op].has_result) {
@@ -144,14 +143,13 @@ static Slow *emit_mem(Gen *g, const Access *access, Mem *ret_mem)
     if (access->aligned) {
         emit_mov(e, true, RDX, gva);
         emit_alu_ri(e, ALU_AND, true, RDX, -PAGE_SIZE | (int)(access->size - 1));
-        emit_alu_rm(e, ALU_CMP, true, RDX, entry_mem(access->mmu, tag));
-        miss = CC_NE;
     } else {
-        emit_load(e, 8, RDX, entry_mem(access->mmu, tag));
-        emit_alu_rr(e, ALU_XOR, true, RDX, gva);
-        emit_alu_ri(e, ALU_CMP, true, RDX, (int)(PAGE_SIZE - access->size));
+        /* the last byte's page, where the entry was chosen by the first's */
+        emit_rm(e, X_LEA64, RDX, mem_at(gva, (int)access->size - 1));
+        emit_alu_ri(e, ALU_AND, true, RDX, -PAGE_SIZE);
     }
-    uint8_t *from = emit_jcc(e, miss, NULL);
+    emit_alu_rm(e, ALU_CMP, true, RDX, entry_mem(access->mmu, tag));
+    uint8_t *from = emit_jcc(e, CC_NE, NULL);
     emit_load(e, 8, RAX, entry_mem(access->mmu, offsetof(TlbEntry, addend)));
     *ret_mem = mem_indexed(RAX, gva, 0, 0);
     Slow *slow = add_slow(g, access, gva, from);

@@ -39,7 +39,7 @@ static bool store_vector(DbtCpu *cpu, uint64_t gva, uint64_t offset, unsigned si
 SlowResult slow_access(DbtCpu *cpu, uint64_t gva, uint64_t operand, uint32_t info,
                        uint64_t operand2)
 {
-    unsigned size = 1U << (info >> SLOW_SIZE & 7), mmu = info >> SLOW_MMU & 31;
+    unsigned size = 1U << (info >> SLOW_SIZE & 7), mmu = info >> SLOW_MMU & 63;
     unsigned kind = info >> SLOW_KIND;
     uint64_t value = 0;
     bool ok;

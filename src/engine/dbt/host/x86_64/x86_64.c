@@ -58,7 +58,7 @@ static void kill_block(void *opaque, Block *block)
 static void set_fault_pc(DbtCpu *cpu, uint32_t info)
 {
     cpu->pc = cpu->code_page + bits_get(info, SLOW_PC, SLOW_BACK - SLOW_PC);
-    cpu->instructions -= bits_get(info, SLOW_BACK, SLOW_MMU - SLOW_BACK);
+    cpu->instructions -= bits_get(info, SLOW_BACK, SLOW_MMU - SLOW_BACK) + 1;
 }
 
 static RunResult run(DbtCpu *cpu, Block *block, unsigned *ret_slot)

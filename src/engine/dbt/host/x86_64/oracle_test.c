@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The oracle: random blocks of IR run compiled and interpreted, from the same state, and all that
+ * can be seen afterwards must be the same: CPU state, memory, what devices and watchpoints were
+ * told, the fault, where execution goes on.
+ *
+ * The blocks are drawn from ops.def itself, so that no operation is left out, with operands that
+ * make registers scarce, and addresses that hit every kind of page: plain, read-only, absent,
+ * swapped with its neighbour, watched, a device's, and one that holds the block's own code.  The
+ * host's optional features are switched on and off.
+ *
+ * Run with --seed to repeat, with -m thorough for ten times as many blocks.
+ */
+#include "engine/dbt/host/interp/interp.h"
+#include "engine/dbt/host/x86_64/code.h"
+#include "engine/dbt/host/x86_64/x86_64.h"
+#include "engine/dbt/run/exec.h"
+#include "engine/dbt/run/mmu.h"
+
+enum {
+    RAM = 16 * PAGE_SIZE,
+    WORDS = 48,
+    CODE_PAGE = 3,      /* where blocks stand */
+    READ_ONLY_PAGE = 9, /* writes fault */
+    WATCHED_PAGE = 10,
+    DEVICE_PAGE = 11,
+    SWAPPED_PAGES = 12, /* this and the next */
+    ABSENT_PAGE = 14,
+    USER_PAGE = 15, /* mmu index 1 can't write it */
+    DEVICE_GPA = 0x100000,
+    BLOCKS = 100 * 1000,
+};
+
+/* A guest whose state is just bytes. */
+typedef struct RandomCpu {
+    DbtCpu base;
+    union {
+        uint64_t word[WORDS];
+        uint8_t byte[WORDS * 8];
+    };
+    uint64_t told; /* sum of what watchpoints and helpers saw */
+} RandomCpu;
+
+/* --- the guest -------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    a = (a ^ b) * UINT64_C(0x9e3779b97f4a7c15);
+    return a ^ a >> 29;
+}
+
+static uint64_t help_pure(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+    return mix(a, mix(b, c));
+}
+
+static uint64_t help_state(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+    RandomCpu *self = (RandomCpu *)cpu;
+
+    self->told = mix(self->told, mix(a, cpu->flags.a));
+    self->word[a % WORDS] ^= b;
+    return self->word[c % WORDS] + self->told;
+}
+
+static uint64_t help_fault(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+    ((RandomCpu *)cpu)->told = mix(a, b);
+    if (c % 16 == 5) {
+        cpu->fault = FAULT_EXCEPTION;
+    }
+    return mix(c, a);
+}
+
+static uint64_t help_store(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t old = 0;
+
+    if (!mmu_load(cpu, a % RAM, 8, 0, &old) || !mmu_store(cpu, b % RAM, c, 4, 0)) {
+        return 1;
+    }
+    return old;
+}
+
+static const Helper helpers[] = {
+    { "pure", help_pure, HELPER_PURE },
+    { "state", help_state, HELPER_NOFAULT },
+    { "fault", help_fault, 0 },
+    { "store", help_store, 0 },
+};
+
+static void vector_mix(DbtCpu *cpu, void *to, const void *from1, const void *from2,
+                       unsigned immediate)
+{
+    uint64_t a[2], b[2];
+
+    memcpy(a, from1, 16);
+    memcpy(b, from2, 16);
+    a[0] = mix(a[0], b[1] + immediate);
+    a[1] = mix(a[1], b[0]);
+    memcpy(to, a, 16);
+}
+
+static void vector_fault(DbtCpu *cpu, void *to, const void *from1, const void *from2,
+                         unsigned immediate)
+{
+    if (immediate % 16 == 0) {
+        cpu->fault = FAULT_EXCEPTION;
+        return;
+    }
+    vector_mix(cpu, to, from1, from2, immediate);
+}
+
+static const VectorOp vectors[] = { { "mix", vector_mix, false }, { "fault", vector_fault, true } };
+
+static uint32_t context_key(const DbtCpu *cpu)
+{
+    return 0;
+}
+
+static bool walk(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, bool probe,
+                 MmuPage *ret_page)
+{
+    uint64_t page = gva / PAGE_SIZE;
+    bool read_only = page == READ_ONLY_PAGE || (page == USER_PAGE && (mmu & MMU_INDEX) == 1);
+
+    if (gva >= RAM || page == ABSENT_PAGE || (read_only && access == MMU_WRITE)) {
+        ((RandomCpu *)cpu)->told = mix(gva, access | mmu << 8);
+        cpu->fault = FAULT_EXCEPTION;
+        return false;
+    }
+    uint64_t gpa = page * PAGE_SIZE;
+    if (page == DEVICE_PAGE) {
+        gpa = DEVICE_GPA;
+    } else if (page - SWAPPED_PAGES < 2) {
+        gpa ^= PAGE_SIZE;
+    }
+    *ret_page =
+        (MmuPage){ .gpa = gpa, .size = PAGE_SIZE, .writable = !read_only, .executable = true };
+    return true;
+}
+_Static_assert(SWAPPED_PAGES % 2 == 0, "they differ in one bit");
+
+static void misaligned(DbtCpu *cpu, uint64_t gva, unsigned mmu)
+{
+    ((RandomCpu *)cpu)->told = mix(gva, mmu);
+    cpu->fault = FAULT_EXCEPTION;
+}
+
+static void watch(DbtCpu *cpu, uint64_t gva, unsigned size, MmuAccess access)
+{
+    RandomCpu *self = (RandomCpu *)cpu;
+
+    self->told = mix(self->told, gva + size + access * UINT64_C(0x10000));
+}
+
+static bool watches_page(const DbtCpu *cpu, uint64_t gva_page)
+{
+    return gva_page == WATCHED_PAGE * PAGE_SIZE;
+}
+
+static bool mmio(DbtCpu *cpu, uint64_t gpa, unsigned size, bool write, uint64_t *value)
+{
+    RandomCpu *self = (RandomCpu *)cpu;
+    uint64_t bits = size == 8 ? UINT64_MAX : (UINT64_C(1) << size * 8) - 1;
+
+    self->told = mix(self->told, mix(gpa + size + write, write ? *value & bits : 0));
+    *value = self->told & bits;
+    return true;
+}
+
+static const GuestIsa random_isa = {
+    .name = "random",
+    .cpu_size = sizeof(RandomCpu),
+    .helpers = helpers,
+    .n_helpers = G_N_ELEMENTS(helpers),
+    .vectors = vectors,
+    .n_vectors = G_N_ELEMENTS(vectors),
+    .context_key = context_key,
+    .walk = walk,
+    .misaligned = misaligned,
+    .watch = watch,
+    .watches_page = watches_page,
+    .mmio = mmio,
+};
+
+/* --- random blocks ---------------------------------------------------------------------------- */
+
+typedef struct Source {
+    uint64_t state;
+    IrBlock *ir;
+    unsigned n_values;
+    IrVal values[IR_MAX_NODES]; /* nodes with a result */
+    bool slot_used[2];
+} Source;
+
+static uint64_t draw(Source *s)
+{
+    s->state ^= s->state << 13;
+    s->state ^= s->state >> 7;
+    s->state ^= s->state << 17;
+    return s->state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static unsigned below(Source *s, unsigned n)
+{
+    return (unsigned)((draw(s) >> 32) % n);
+}
+
+static bool chance(Source *s, unsigned percent)
+{
+    return below(s, 100) < percent;
+}
+
+/* Numbers that matter to code generation more often than not. */
+static uint64_t draw_number(Source *s)
+{
+    static const uint64_t edges[] = {
+        0,
+        1,
+        2,
+        7,
+        0x1f,
+        0x3f,
+        0x7f,
+        0x80,
+        0xff,
+        0x8000,
+        0xffff,
+        0x7fffffff,
+        0x80000000,
+        0xffffffff,
+        0x100000000,
+        0x7fffffffffffffff,
+        0x8000000000000000,
+    };
+
+    switch (below(s, 4)) {
+    case 0:
+        return draw(s);
+    case 1:
+        return (uint64_t)(int64_t)(int8_t)draw(s);
+    case 2:
+        return draw(s) >> below(s, 64);
+    default:
+        return edges[below(s, G_N_ELEMENTS(edges))] ^ (chance(s, 20) ? UINT64_MAX : 0);
+    }
+}
+
+static IrVal add(Source *s, IrOp op, IrVal a, IrVal b, IrVal c, uint64_t imm)
+{
+    IrVal v = ir_emit(s->ir, op, a, b, c, imm);
+
+    if (ir_ops[op].has_result) {
+        s->values[s->n_values++] = v;
+    }
+    return v;
+}
+
+/* A value made before: a recent one, or any, so that some live long. */
+static IrVal draw_value(Source *s)
+{
+    if (!s->n_values || chance(s, 3)) {
+        return 0;
+    }
+    unsigned back = chance(s, 70) ? MIN(s->n_values, 8) : s->n_values;
+    return s->values[s->n_values - 1 - below(s, back)];
+}
+
+/* State that the block may touch: words, or the flag record. */
+static uint64_t draw_offset(Source *s, unsigned size)
+{
+    if (chance(s, 10)) {
+        return offsetof(DbtCpu, flags) + below(s, sizeof(FlagRecord) - size + 1);
+    }
+    unsigned bytes = chance(s, 50) ? 6 * 8 : WORDS * 8;
+    return offsetof(RandomCpu, byte) + below(s, bytes / size) * size +
+           (chance(s, 10) && size > 1 ? (unsigned)below(s, 2) : 0);
+}
+
+/* An address that is mostly good: near a page's end, aligned or not. */
+static IrVal draw_address(Source *s, uint64_t *displacement)
+{
+    IrVal v = draw_value(s);
+
+    *displacement = 0;
+    if (chance(s, 3)) {
+        return v;
+    }
+    switch (below(s, 5)) {
+    case 0:
+        v = add(s, IR_AND64I, v, 0, 0, RAM - 8);
+        break;
+    case 1:
+        v = add(s, IR_CONST, 0, 0, 0, below(s, RAM));
+        break;
+    case 2:
+        v = add(s, IR_AND64I, v, 0, 0, 0xf00f);
+        v = add(s, IR_OR64I, v, 0, 0, 0xff0);
+        break;
+    case 3: {
+        IrVal index = add(s, IR_AND64I, draw_value(s), 0, 0, 0x1ff);
+        v = add(s, IR_AND64I, v, 0, 0, 0x7ff8);
+        v = add(s, IR_LEA, v, index, (IrVal)below(s, 4), below(s, 0x1000));
+        break;
+    }
+    default:
+        v = add(s, IR_AND64I, v, 0, 0, RAM - 1);
+        v = add(s, chance(s, 50) ? IR_ADD64I : IR_SUB64I, v, 0, 0, below(s, 32));
+    }
+    *displacement = chance(s, 50) ? 0 : (uint64_t)(int64_t)(int8_t)draw(s);
+    return v;
+}
+
+static unsigned draw_mmu(Source *s)
+{
+    return below(s, 2) | (chance(s, 5) ? MMU_STACK : 0) | (chance(s, 5) ? MMU_RMW : 0) |
+           (chance(s, 10) ? MMU_ALIGN : 0);
+}
+
+/* Offsets of exits: in the page or out of it, never the block itself (it would loop). */
+static int64_t draw_delta(Source *s)
+{
+    int64_t delta = chance(s, 80) ? (int64_t)below(s, 0x600) - 0x300 : (int64_t)(int32_t)draw(s);
+
+    return delta ? delta : 1;
+}
+
+static bool has(IrOp op, char operand)
+{
+    return strchr(ir_ops[op].operands, operand);
+}
+
+static void add_memory(Source *s, IrOp op)
+{
+    uint64_t displacement;
+    IrVal address = draw_address(s, &displacement);
+    IrVal b = has(op, 'b') ? draw_value(s) : 0;
+
+    if (op >= IR_CAS8 && op <= IR_CAS64) {
+        add(s, op, address, b, draw_value(s), draw_mmu(s));
+    } else if (op >= IR_LD128 && op <= IR_ST256) {
+        uint64_t offset = offsetof(RandomCpu, byte) + below(s, WORDS * 8 - 32 + 1);
+        add(s, op, address, b, (IrVal)draw_mmu(s), offset);
+    } else if (op == IR_PROBEW) {
+        add(s, op, address, b, (IrVal)(draw_mmu(s) & ~(unsigned)MMU_ALIGN), 1 + below(s, 600));
+    } else {
+        add(s, op, address, b, (IrVal)draw_mmu(s), displacement);
+    }
+}
+
+static void add_vector(Source *s)
+{
+    IrVal at[3];
+
+    for (int i = 0; i < 3; i++) {
+        at[i] = (IrVal)(offsetof(RandomCpu, byte) + below(s, WORDS / 2) * 16);
+    }
+    add(s, IR_VOP, at[0], at[1], at[2], below(s, 2) | (draw(s) & 0xff) << 32);
+}
+
+static uint64_t draw_immediate(Source *s, IrOp op)
+{
+    unsigned position = below(s, 64), length = 1 + below(s, 64 - position);
+
+    switch (op) {
+    case IR_EXTRACT:
+    case IR_DEPOSIT:
+        if (chance(s, 50)) {
+            position = below(s, 2) * 8;
+            length = 8U << below(s, 3);
+        }
+        return position | length << 8;
+    case IR_CALL:
+        return below(s, G_N_ELEMENTS(helpers));
+    case IR_PC:
+        return (uint64_t)draw_delta(s);
+    default:
+        return draw_number(s);
+    }
+}
+
+/* One node of @op, whatever that is; exits that always leave are not for the middle. */
+static void add_op(Source *s, IrOp op)
+{
+    uint8_t effects = ir_ops[op].effects;
+
+    if (op == IR_VOP) {
+        add_vector(s);
+    } else if (op == IR_EXIT_IF) {
+        unsigned slot = below(s, 2);
+        if (!s->slot_used[slot]) {
+            s->slot_used[slot] = true;
+            add(s, op, draw_value(s), 0, (IrVal)slot, (uint64_t)draw_delta(s));
+        }
+    } else if (effects & IR_EFFECT_EXIT) {
+        return;
+    } else if ((effects & IR_EFFECT_MEM) && op != IR_CALL && op != IR_FENCE) {
+        add_memory(s, op);
+    } else if (op >= IR_GET8 && op <= IR_PUT64) {
+        IrVal a = has(op, 'a') ? draw_value(s) : 0;
+        add(s, op, a, 0, 0, draw_offset(s, 1U << ((op - IR_GET8) % 4)));
+    } else {
+        IrVal a = draw_value(s), b = draw_value(s), c = draw_value(s);
+        if (has(op, 's')) {
+            c = (IrVal)below(s, op == IR_LEA && chance(s, 5) ? 20 : 4);
+        }
+        uint64_t imm = has(op, 'i') ? draw_immediate(s, op) : 0;
+        add(s, op, has(op, 'a') ? a : 0, has(op, 'b') ? b : 0, c, imm);
+    }
+}
+
+/* Comparisons right in front of what uses them: the shape that is fused. */
+static void add_condition(Source *s)
+{
+    IrVal v = draw_value(s);
+
+    if (chance(s, 70)) {
+        IrOp op = (IrOp)(IR_EQ32 + below(s, IR_LES64I - IR_EQ32 + 1));
+        v = add(s, op, v, draw_value(s), 0, chance(s, 50) ? 0 : draw_number(s));
+    } else {
+        IrOp op = (IrOp)(IR_AND32 + below(s, 4));
+        v = add(s, op, v, draw_value(s), 0, draw_number(s));
+    }
+    if (chance(s, 30)) {
+        v = add(s, chance(s, 50) ? IR_XOR32I : IR_XOR64I, v, 0, 0, chance(s, 90) ? 1 : 3);
+    } else if (chance(s, 20)) {
+        v = add(s, (IrOp)(IR_EQ32I + below(s, 2) + (chance(s, 50) ? 4 : 0)), v, 0, 0, 0);
+    } else if (chance(s, 20)) {
+        v = add(s, IR_EXTRACT, v, 0, 0, below(s, 64) | 1 << 8);
+    }
+    unsigned slot = below(s, 2);
+    if (chance(s, 30) && !s->slot_used[slot]) {
+        s->slot_used[slot] = true;
+        add(s, IR_EXIT_IF, v, 0, (IrVal)slot, (uint64_t)draw_delta(s));
+    } else {
+        IrVal a = draw_value(s), b = draw_value(s);
+        add(s, IR_SELECT, a, b, v, 0);
+    }
+}
+
+static void add_end(Source *s)
+{
+    switch (below(s, 5)) {
+    case 0:
+        ir_exit_indirect(s->ir, draw_value(s));
+        break;
+    case 1:
+        ir_exit_stop(s->ir, draw_delta(s));
+        break;
+    case 2:
+        ir_exit_state(s->ir);
+        break;
+    default:
+        ir_exit(s->ir, s->slot_used[0] ? 1 : 0, draw_delta(s));
+    }
+}
+
+/* Half of what happens in real code is reading and writing state and simple arithmetic. */
+static IrOp draw_op(Source *s)
+{
+    if (chance(s, 40)) {
+        return (IrOp)(IR_GET8 + below(s, 8));
+    }
+    if (chance(s, 30)) {
+        return (IrOp)(IR_ADD32 + below(s, IR_LES64I - IR_ADD32 + 1));
+    }
+    return (IrOp)below(s, IR_OPS);
+}
+
+static void make_block(Source *s)
+{
+    unsigned nodes = chance(s, 3) ? 800 : chance(s, 30) ? 150 : 4 + below(s, 40);
+    unsigned delta = 0;
+
+    ir_block_clear(s->ir);
+    s->n_values = 0;
+    s->slot_used[0] = s->slot_used[1] = false;
+    ir_insn(s->ir, 0);
+    while (s->ir->n_nodes < nodes) {
+        if (chance(s, 15) && s->ir->n_insns < IR_MAX_INSNS) {
+            delta += 1 + below(s, 6);
+            ir_insn(s->ir, delta);
+        }
+        if (chance(s, 10)) {
+            add_condition(s);
+        } else {
+            add_op(s, draw_op(s));
+        }
+    }
+    add_end(s);
+    s->ir->guest_bytes = delta + 4;
+    if (chance(s, 50)) {
+        ir_optimise(s->ir);
+    }
+}
+
+/* --- two machines ----------------------------------------------------------------------------- */
+
+typedef struct Side {
+    GuestMemory *memory;
+    Clock *clock;
+    DbtVm *vm;
+    RandomCpu *cpu;
+    RunResult result;
+    unsigned slot;
+} Side;
+
+static void side_init(Side *side, const Backend *backend)
+{
+    side->memory = gm_new();
+    side->clock = clock_new_manual();
+    g_assert_true(gm_add_ram(side->memory, 0, RAM, NULL));
+    /* two, of which one never runs: atomics that are not aligned must be alone */
+    EngineConfig config = { .memory = side->memory, .clock = side->clock, .cpus = 2 };
+    side->vm = dbt_vm_new(&random_isa, &config, NULL);
+    g_assert_true(dbt_vm_set_backend(side->vm, backend, NULL));
+    side->cpu = (RandomCpu *)dbt_cpu_new(side->vm, 0);
+    side->cpu->base.watch_active = true;
+    cache_make_code(side->vm->cache, CODE_PAGE * PAGE_SIZE);
+}
+
+static void side_free(Side *side)
+{
+    dbt_cpu_free(&side->cpu->base);
+    dbt_vm_free(side->vm);
+    gm_free(side->memory);
+    clock_free(side->clock);
+}
+
+/* Where a block begins, and what else is drawn for a run. */
+typedef struct Start {
+    uint64_t gpa, gpa2, gva;
+    uint32_t attention;
+    bool flush;
+    uint64_t word[WORDS];
+    FlagRecord flags;
+} Start;
+
+static void draw_start(Source *s, Start *start)
+{
+    uint64_t offset = chance(s, 50) ? below(s, PAGE_SIZE) : PAGE_SIZE - 1 - below(s, 8);
+    bool straddles = offset + s->ir->guest_bytes > PAGE_SIZE;
+
+    start->gpa = CODE_PAGE * PAGE_SIZE + offset;
+    start->gpa2 = straddles ? (CODE_PAGE + 1) * PAGE_SIZE : GPA_NONE;
+    start->gva = (draw(s) << 12) | offset;
+    start->attention = chance(s, 1) ? ATTENTION_KICK : 0;
+    start->flush = chance(s, 5);
+    for (unsigned i = 0; i < WORDS; i++) {
+        start->word[i] = chance(s, 50) ? draw_number(s) : below(s, RAM);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        ((uint64_t *)&start->flags)[i] = draw_number(s);
+    }
+}
+
+static void side_run(Side *side, const IrBlock *ir, const Start *start)
+{
+    DbtCpu *cpu = &side->cpu->base;
+    BlockCache *cache = side->vm->cache;
+
+    if (start->flush) {
+        mmu_flush(cpu);
+    }
+    cpu->pc = start->gva;
+    cpu->flags = start->flags;
+    cpu->attention = start->attention;
+    cpu->fault = FAULT_NONE;
+    cpu->key_stale = false;
+    cpu->key = UINT64_C(1) << 32; /* no entry of the jump cache is for it */
+    cpu->instructions = 1000;
+    memcpy(side->cpu->word, start->word, sizeof(start->word));
+    cache_translate_begin(cache, start->gpa, start->gpa2);
+    Block *block = cache_add(cache, ir, start->gpa, start->gpa2, 0);
+    if (!block) {
+        cache_translate_end(cache);
+        cache_flush(cache);
+        cache_translate_begin(cache, start->gpa, start->gpa2);
+        block = cache_add(cache, ir, start->gpa, start->gpa2, 0);
+        g_assert_nonnull(block);
+    }
+    cache_translate_end(cache);
+    side->slot = 0;
+    side->result = side->vm->backend->run(cpu, block, &side->slot);
+    cpu->block = NULL;
+    cache_drop(cache, start->gpa, 1);
+}
+
+static void show(const char *name, const Side *side)
+{
+    const DbtCpu *cpu = &side->cpu->base;
+
+    g_printerr("%s: result %d slot %u pc %" G_GINT64_MODIFIER "x fault %u instructions "
+               "%" G_GINT64_MODIFIER "u told %" G_GINT64_MODIFIER "x flags",
+               name, side->result, side->slot, cpu->pc, cpu->fault, cpu->instructions,
+               side->cpu->told);
+    for (unsigned i = 0; i < 4; i++) {
+        g_printerr(" %" G_GINT64_MODIFIER "x", ((const uint64_t *)&cpu->flags)[i]);
+    }
+    g_printerr("\n");
+}
+
+static void show_difference(const Side *a, const Side *b, const IrBlock *ir)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    const uint8_t *x = gm_ram(a->memory, 0, RAM), *y = gm_ram(b->memory, 0, RAM);
+
+    ir_print(ir, NULL, text);
+    g_printerr("%s", text->str);
+    show("interpreted", a);
+    show("compiled", b);
+    for (unsigned i = 0; i < WORDS; i++) {
+        if (a->cpu->word[i] != b->cpu->word[i]) {
+            g_printerr("state 0x%zx: %" G_GINT64_MODIFIER "x, %" G_GINT64_MODIFIER "x\n",
+                       offsetof(RandomCpu, word) + i * 8, a->cpu->word[i], b->cpu->word[i]);
+        }
+    }
+    for (unsigned i = 0; i < RAM; i++) {
+        if (x[i] != y[i]) {
+            g_printerr("memory 0x%x: %02x, %02x\n", i, x[i], y[i]);
+        }
+    }
+}
+
+/* An exit that can't be linked comes back as RUN_NEXT from one side only. */
+static RunResult comparable(RunResult result)
+{
+    return result == RUN_LINK ? RUN_NEXT : result;
+}
+
+static bool same(const Side *a, const Side *b)
+{
+    const DbtCpu *x = &a->cpu->base, *y = &b->cpu->base;
+
+    return comparable(a->result) == comparable(b->result) && x->pc == y->pc &&
+           (b->result != RUN_LINK || a->slot == b->slot) && x->fault == y->fault &&
+           x->key_stale == y->key_stale && x->attention == y->attention &&
+           x->instructions == y->instructions && x->exits == y->exits &&
+           memcmp(&x->flags, &y->flags, sizeof(FlagRecord)) == 0 &&
+           memcmp(a->cpu->word, b->cpu->word, sizeof(a->cpu->word)) == 0 &&
+           a->cpu->told == b->cpu->told &&
+           memcmp(gm_ram(a->memory, 0, RAM), gm_ram(b->memory, 0, RAM), RAM) == 0;
+}
+
+static void draw_features(Source *s, HostFeatures *host, const HostFeatures *real)
+{
+    host->lzcnt = real->lzcnt && chance(s, 70);
+    host->tzcnt = real->tzcnt && chance(s, 70);
+    host->popcnt = real->popcnt && chance(s, 70);
+    host->bmi2 = real->bmi2 && chance(s, 70);
+}
+
+static void test_random(void)
+{
+    g_autofree IrBlock *ir = g_new(IrBlock, 1);
+    g_autofree Source *s = g_new0(Source, 1);
+    Side a = { 0 }, b = { 0 };
+    uint64_t blocks = BLOCKS * (g_test_thorough() ? 10 : 1), seen[4] = { 0 };
+    g_autoptr(GError) error = NULL;
+
+    s->state = (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int() | 1;
+    s->ir = ir;
+    side_init(&a, &interp_backend);
+    side_init(&b, &x86_64_backend);
+    HostFeatures *host = &((Code *)b.vm->code)->host, real = *host;
+    for (uint64_t i = 0; i < blocks; i++) {
+        Start start;
+        make_block(s);
+        draw_start(s, &start);
+        draw_features(s, host, &real);
+        if (!ir_verify(ir, &error)) {
+            g_error("block %" G_GINT64_MODIFIER "u: %s", i, error->message);
+        }
+        side_run(&a, ir, &start);
+        side_run(&b, ir, &start);
+        if (!same(&a, &b)) {
+            show_difference(&a, &b, ir);
+            g_error("block %" G_GINT64_MODIFIER "u differs", i);
+        }
+        seen[a.result]++;
+    }
+    g_test_message("%" G_GINT64_MODIFIER "u blocks: %" G_GINT64_MODIFIER
+                   "u next, %" G_GINT64_MODIFIER "u linkable, %" G_GINT64_MODIFIER
+                   "u stopped, %" G_GINT64_MODIFIER "u faulted",
+                   blocks, seen[RUN_NEXT], seen[RUN_LINK], seen[RUN_STOP], seen[RUN_FAULT]);
+    side_free(&a);
+    side_free(&b);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/x86_64/random blocks", test_random);
+    return g_test_run();
+}
