@@ -313,7 +313,7 @@ HELPER(locked_neg)
 {
     uint64_t old, found;
 
-    if (!mmu_load(base, a, (unsigned)b, (unsigned)c, &old)) {
+    if (!mmu_load(base, a, (unsigned)b, (unsigned)c | MMU_RMW, &old)) {
         return 0;
     }
     for (;;) {
@@ -428,7 +428,13 @@ HELPER(enter)
     if (b && (!frame_copy(&frame, (unsigned)b) || !frame_push(&frame, top))) {
         return 0;
     }
+    /* the new top must be writable (AMD) */
+    uint64_t sp = (frame.sp - a) & bits_mask(8 * frame.stack_size), linear;
+    if (!frame_linear(&frame, sp, true, &linear) ||
+        !mmu_probe(base, linear, frame.size, MMU_WRITE, frame.mmu)) {
+        return 0;
+    }
     set_part(cpu, X86_RBP, frame.size, top);
-    set_part(cpu, X86_RSP, frame.stack_size, frame.sp - a);
+    set_part(cpu, X86_RSP, frame.stack_size, sp);
     return 0;
 }

@@ -294,6 +294,8 @@ bool x86_page_walk(DbtCpu *base, uint64_t gva, MmuAccess access, unsigned mmu, b
     }
     if (access == MMU_FETCH) {
         mmu = cpu->cpl == 3 ? MMU_USER : MMU_KERNEL;
+    } else if (access == MMU_READ && (mmu & MMU_RMW)) {
+        access = MMU_WRITE;
     }
     if (probe) {
         return probe_tables(cpu, gva, ret_page);

@@ -387,7 +387,7 @@ static bool input_piece(String *s, uint64_t *budget, bool *ret_stop)
     uint16_t port = (uint16_t)s->cpu->gpr[X86_RDX];
     Place to;
 
-    if (!x86_io_permitted(s->cpu, port, s->size) || !locate(s, X86_RDI, MMU_WRITE, &to) ||
+    if (!locate(s, X86_RDI, MMU_WRITE, &to) ||
         !mmu_probe(&s->cpu->base, to.gva, s->size, MMU_WRITE, to.mmu)) {
         return false;
     }
@@ -406,14 +406,21 @@ static bool output_piece(String *s, uint64_t *budget, bool *ret_stop)
     Place from;
     uint64_t value;
 
-    if (!x86_io_permitted(s->cpu, port, s->size) || !locate(s, X86_RSI, MMU_READ, &from) ||
-        !load(s, &from, &value)) {
+    if (!locate(s, X86_RSI, MMU_READ, &from) || !load(s, &from, &value)) {
         return false;
     }
     x86_io_write(s->cpu, port, value, s->size);
     advance(s, X86_RSI, 1);
     account(s, budget, 1);
     return true;
+}
+
+/* The port is checked even if there is nothing to do. */
+static uint64_t run_io(String *s, PieceFn piece)
+{
+    uint16_t port = (uint16_t)s->cpu->gpr[X86_RDX];
+
+    return x86_io_permitted(s->cpu, port, s->size) ? run(s, piece) : 0;
 }
 
 /* --- helpers ---------------------------------------------------------------------------------- */
@@ -457,12 +464,12 @@ uint64_t x86_helper_ins(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 {
     String s = string_of(cpu, a, b);
 
-    return run(&s, input_piece);
+    return run_io(&s, input_piece);
 }
 
 uint64_t x86_helper_outs(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 {
     String s = string_of(cpu, a, b);
 
-    return run(&s, output_piece);
+    return run_io(&s, output_piece);
 }

@@ -285,22 +285,23 @@ void tr_ascii(X86Tr *t, const X86Insn *insn)
 
 /* --- compare and exchange --------------------------------------------------------------------- */
 
-/* The accumulator becomes @old unless @equal.  A write of 32 bits that doesn't happen leaves the
+/* The register becomes @value unless @keep.  A write of 32 bits that doesn't happen leaves the
  * upper half alone. */
-static void set_accumulator(X86Tr *t, unsigned reg, unsigned size, IrVal equal, IrVal old)
+static void set_unless(X86Tr *t, const X86Operand *op, IrVal keep, IrVal value)
 {
-    IrVal full = tr_reg(t, reg);
+    IrVal full = tr_reg(t, op->reg);
 
-    if (size < 4) {
-        old = ir_deposit(t->ir, full, old, 0, 8 * size);
+    if (op->size < 4) {
+        value = ir_deposit(t->ir, full, value, op->high ? 8 : 0, 8 * op->size);
     }
-    IrVal value = ir_select(t->ir, equal, full, old);
-    tr_set_reg(t, reg, 8, false, value);
+    value = ir_select(t->ir, keep, full, value);
+    tr_set_reg(t, op->reg, 8, false, value);
 }
 
 void tr_cmpxchg(X86Tr *t, const X86Insn *insn)
 {
     unsigned size = insn->op[0].size;
+    const X86Operand accumulator = { .reg = X86_RAX, .size = insn->op[0].size };
     IrVal source = tr_operand(t, insn, 1);
     IrVal expected = tr_reg_part(t, X86_RAX, size, false);
     IrVal old, equal;
@@ -310,13 +311,13 @@ void tr_cmpxchg(X86Tr *t, const X86Insn *insn)
         tr_sync_flags(t);
         old = ir_cas(t->ir, linear, expected, source, size, tr_mmu(t, insn->mem.segment));
         equal = ir_binary(t->ir, IR_EQ64, old, expected);
-        set_accumulator(t, X86_RAX, size, equal, old);
+        set_unless(t, &accumulator, equal, old);
     } else {
         old = tr_operand(t, insn, 0);
         equal = ir_binary(t->ir, IR_EQ64, old, expected);
-        IrVal value = ir_select(t->ir, equal, source, old);
-        set_accumulator(t, X86_RAX, size, equal, old);
-        tr_set_operand(t, insn, 0, value);
+        IrVal differs = ir_binary_imm(t->ir, IR_XOR32, equal, 1);
+        set_unless(t, &accumulator, equal, old);
+        set_unless(t, &insn->op[0], differs, source);
     }
     tr_set_flags(t, sized(FOP_SUB, size), expected, old, 0);
 }
@@ -332,6 +333,7 @@ static IrVal join(X86Tr *t, unsigned high, unsigned low)
 
 void tr_cmpxchg8b(X86Tr *t, const X86Insn *insn)
 {
+    const X86Operand eax = { .reg = X86_RAX, .size = 4 }, edx = { .reg = X86_RDX, .size = 4 };
     unsigned size = insn->op[0].size;
     IrVal linear = tr_linear_address(t, insn, size, true);
 
@@ -347,8 +349,8 @@ void tr_cmpxchg8b(X86Tr *t, const X86Insn *insn)
     IrVal equal = ir_binary(t->ir, IR_EQ64, old, expected);
     IrVal low = ir_unary(t->ir, IR_ZX32, old);
     IrVal high = ir_binary_imm(t->ir, IR_SHR64, old, 32);
-    set_accumulator(t, X86_RAX, 4, equal, low);
-    set_accumulator(t, X86_RDX, 4, equal, high);
+    set_unless(t, &eax, equal, low);
+    set_unless(t, &edx, equal, high);
     IrVal flags = tr_flags(t);
     flags = ir_deposit(t->ir, flags, equal, 6, 1); /* ZF */
     tr_set_flags(t, FOP_FLAGS, flags, 0, 0);

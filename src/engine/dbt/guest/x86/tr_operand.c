@@ -223,11 +223,21 @@ static void check_alignment(X86Tr *t, IrVal linear, unsigned size)
     }
 }
 
-IrVal tr_load(X86Tr *t, IrVal linear, unsigned size, unsigned segment)
+static IrVal load(X86Tr *t, IrVal linear, unsigned size, unsigned mmu)
 {
     tr_sync_flags(t);
     check_alignment(t, linear, size);
-    return ir_load(t->ir, linear, size, tr_mmu(t, segment));
+    return ir_load(t->ir, linear, size, mmu);
+}
+
+IrVal tr_load(X86Tr *t, IrVal linear, unsigned size, unsigned segment)
+{
+    return load(t, linear, size, tr_mmu(t, segment));
+}
+
+IrVal tr_load_rmw(X86Tr *t, IrVal linear, unsigned size, unsigned segment)
+{
+    return load(t, linear, size, tr_mmu(t, segment) | MMU_RMW);
 }
 
 void tr_store(X86Tr *t, IrVal linear, IrVal value, unsigned size, unsigned segment)
@@ -259,7 +269,8 @@ IrVal tr_operand_raw(X86Tr *t, const X86Insn *insn, unsigned n)
         return reg_raw(t, op->reg, op->high);
     case OPERAND_MEM:
         linear = tr_linear_address(t, insn, op->size, false);
-        return tr_load(t, linear, op->size, insn->mem.segment);
+        return t->rmw ? tr_load_rmw(t, linear, op->size, insn->mem.segment)
+                      : tr_load(t, linear, op->size, insn->mem.segment);
     case OPERAND_SEG:
         return ir_get(t->ir,
                       X86_OFFSET(segment) + op->reg * (unsigned)sizeof(X86Segment) +
@@ -284,6 +295,7 @@ void tr_will_write(X86Tr *t, const X86Insn *insn, unsigned n)
 {
     if (insn->op[n].kind == OPERAND_MEM) {
         tr_linear_address(t, insn, insn->op[n].size, true);
+        t->rmw = true;
     }
 }
 

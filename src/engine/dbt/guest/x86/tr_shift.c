@@ -290,7 +290,9 @@ void tr_bit(X86Tr *t, const X86Insn *insn)
         IrVal mask = bit_mask(t, bit);
         a = locked_bit(t, insn, linear, mask);
     } else {
-        a = memory ? tr_load(t, linear, size, insn->mem.segment) : tr_operand_raw(t, insn, 0);
+        a = !memory ? tr_operand_raw(t, insn, 0)
+            : write ? tr_load_rmw(t, linear, size, insn->mem.segment)
+                    : tr_load(t, linear, size, insn->mem.segment);
         if (write) {
             IrVal mask = bit_mask(t, bit);
             IrVal result = changed_bit(t, insn, a, mask);

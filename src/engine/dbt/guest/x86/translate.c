@@ -315,6 +315,7 @@ static void one_insn(X86Tr *t, DecodeResult result, const X86Insn *insn)
     ir_insn(t->ir, t->delta);
     t->next = t->delta + insn->length;
     t->linear = 0;
+    t->rmw = false;
     t->ir->guest_bytes = t->next;
     if (t->key & KEY_ALONE) {
         begin_alone(t);

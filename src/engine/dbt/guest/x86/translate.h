@@ -79,6 +79,7 @@ typedef struct X86Tr {
     /* the current instruction's memory operand, once its address was made; 0 = not */
     IrVal linear;
     bool linear_write; /* and checked for writing */
+    bool rmw;          /* it is read and then written */
     TrFlags flags;
 } X86Tr;
 
@@ -115,6 +116,8 @@ IrVal tr_segment_address(X86Tr *t, unsigned segment, IrVal offset, unsigned size
 unsigned tr_mmu(const X86Tr *t, unsigned segment);
 /* Loads and stores by linear address; sync flags first, check alignment when KEY_ALIGN. */
 IrVal tr_load(X86Tr *t, IrVal linear, unsigned size, unsigned segment);
+/* A load that a store to the same place follows. */
+IrVal tr_load_rmw(X86Tr *t, IrVal linear, unsigned size, unsigned segment);
 void tr_store(X86Tr *t, IrVal linear, IrVal value, unsigned size, unsigned segment);
 /* Atomic operation (IR_XADD8, ...) on the memory operand @n: the old value. */
 IrVal tr_atomic(X86Tr *t, const X86Insn *insn, unsigned n, IrOp op, IrVal value);

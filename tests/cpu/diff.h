@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The differential test of the x86 guest: random instruction sequences run on this host's CPU and
+ * in the translator, and everything user mode can see must be the same afterwards.
+ *
+ *   generate.c  makes sequences from the decoder's own opcode tables
+ *   native.c    runs a batch of them in a child process
+ *   guest.c     runs one in the translator
+ *   diff_test.c compares, and says what differed
+ *
+ * Both sides have the same two mappings: CODE, a slot for each sequence, and DATA, a window with
+ * nothing mapped around it.
+ *
+ * Threads: one.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/dbt/guest/x86/cpuid.h"
+#include "engine/dbt/guest/x86/decode.h"
+
+#define DIFF_CODE UINT64_C(0x10000000)
+#define DIFF_DATA UINT64_C(0x20000000)
+
+enum {
+    DIFF_SLOT = 128,       /* bytes for a sequence */
+    DIFF_BATCH = 256,      /* sequences that run in one go */
+    DIFF_DATA_SIZE = 8192, /* of the window */
+    DIFF_MAX_INSNS = 6,    /* in a sequence */
+    DIFF_GS_BASE = 0x40,   /* of GS in 64-bit mode */
+    DIFF_END = 0xcc,       /* INT3 ends a sequence */
+    DIFF_CS64 = 0x33,      /* Linux's selectors */
+    DIFF_CS32 = 0x07,      /* made for the test, in the LDT */
+    DIFF_DS = 0x2b,
+    DIFF_FXSAVE = 416, /* bytes of the FXSAVE image that hold state */
+};
+
+typedef struct DiffState {
+    uint64_t gpr[16]; /* in the order of their numbers */
+    uint64_t rip, rflags;
+    uint32_t vector; /* of the exception that ended it */
+    uint32_t error_code;
+    uint64_t cr2;                /* of #PF */
+    uint8_t fxsave[DIFF_FXSAVE]; /* x87, MMX, XMM */
+} DiffState;
+
+typedef struct DiffSequence {
+    uint8_t code[DIFF_SLOT];
+    X86Mode mode; /* 64 or 32 */
+    unsigned n_insns;
+    uint64_t undefined_flags;
+    bool undefined_fpu; /* of the x87's status word: C0 to C3 */
+    DiffState in, native, guest;
+    uint8_t native_data[DIFF_DATA_SIZE];
+} DiffSequence;
+
+typedef struct DiffBatch {
+    unsigned n;
+    uint8_t data[DIFF_DATA_SIZE]; /* what each sequence finds in the window */
+    unsigned done;                /* by the native side */
+    DiffSequence sequence[DIFF_BATCH];
+} DiffBatch;
+
+static inline uint64_t diff_address(unsigned slot)
+{
+    return DIFF_CODE + (uint64_t)slot * DIFF_SLOT;
+}
+
+/* --- generate.c */
+typedef struct Generator Generator;
+/* @only: a comma-separated list of instruction names, or NULL for all; @code32: 32-bit code, too. */
+Generator *generator_new(uint64_t seed, const char *only, bool code32);
+void generator_free(Generator *generator);
+void generator_fill(Generator *generator, DiffBatch *batch);
+/* How often each instruction was used, and which were never. */
+void generator_report(const Generator *generator);
+
+/* --- native.c: a batch in memory that is shared with a child */
+DiffBatch *native_batch_new(void);
+void native_batch_free(DiffBatch *batch);
+/* Whether 32-bit code can run here. */
+bool native_has_code32(void);
+/* Run it in a child; false: the child died, batch->done says where. */
+bool native_run(DiffBatch *batch);
+
+/* --- guest.c */
+typedef struct Guest Guest;
+/* The CPU model of both sides. */
+const X86CpuModel *diff_model(void);
+Guest *guest_new(void);
+void guest_free(Guest *guest);
+/* A new batch: its code goes to guest memory. */
+void guest_load(Guest *guest, const DiffBatch *batch);
+/* Run one; its data window afterwards is *@ret_data until the next call. */
+void guest_run(Guest *guest, DiffBatch *batch, unsigned index, const uint8_t **ret_data);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The differential test of the x86 guest against this host's CPU, see diff.h.
+ *
+ *   diff_test [--sequences N] [--seed N] [--only NAME,...] [--report] [--keep-going N]
+ *
+ * Prints TAP; a difference is shown with the sequence, its start and both ends.  A run is repeated
+ * with the seed that it prints.
+ *
+ * Threads: one.
+ */
+#include <Zydis/Zydis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/bits.h"
+#include "diff.h"
+#include "engine/dbt/guest/x86/x86.h"
+
+static const char *const gpr_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                           "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
+
+typedef struct Options {
+    int64_t sequences, seed;
+    int keep_going;
+    char *only;
+    gboolean report;
+} Options;
+
+/* --- showing ---------------------------------------------------------------------------------- */
+
+static void show_code(const DiffSequence *sequence)
+{
+    uint64_t at = sequence->in.rip;
+    unsigned offset = 0;
+
+    for (unsigned i = 0; i < sequence->n_insns; i++) {
+        ZydisDisassembledInstruction insn;
+        ZydisMachineMode mode = sequence->mode == X86_MODE64 ? ZYDIS_MACHINE_MODE_LONG_64
+                                                             : ZYDIS_MACHINE_MODE_LONG_COMPAT_32;
+        X86Insn ours;
+        x86_decode(sequence->code + offset, DIFF_SLOT - offset, sequence->mode, &ours);
+        bool known = ZYAN_SUCCESS(ZydisDisassembleIntel(mode, at + offset, sequence->code + offset,
+                                                        DIFF_SLOT - offset, &insn));
+        printf("#   %" PRIx64 ":", at + offset);
+        for (unsigned b = 0; b < ours.length; b++) {
+            printf(" %02x", sequence->code[offset + b]);
+        }
+        printf("  %s\n", known ? insn.text : "(unknown)");
+        offset += ours.length;
+    }
+}
+
+static void show_number(const char *name, uint64_t in, uint64_t native, uint64_t guest)
+{
+    printf("#   %-8s %016" PRIx64 " -> CPU %016" PRIx64 ", translator %016" PRIx64 "\n", name, in,
+           native, guest);
+}
+
+/* --- comparing -------------------------------------------------------------------------------- */
+
+typedef struct Comparison {
+    const DiffSequence *sequence;
+    const uint8_t *guest_data;
+    bool show;
+    unsigned differences;
+} Comparison;
+
+static void compare_number(Comparison *c, const char *name, uint64_t in, uint64_t native,
+                           uint64_t guest)
+{
+    if (native != guest) {
+        c->differences++;
+        if (c->show) {
+            show_number(name, in, native, guest);
+        }
+    }
+}
+
+/* Of the FXSAVE image; parts without meaning are left out. */
+static void compare_fpu(Comparison *c)
+{
+    const uint8_t *in = c->sequence->in.fxsave, *native = c->sequence->native.fxsave;
+    const uint8_t *guest = c->sequence->guest.fxsave;
+    char name[16];
+
+    compare_number(c, "fcw", load_le16(in), load_le16(native), load_le16(guest));
+    compare_number(c, "fsw", load_le16(in + 2), load_le16(native + 2), load_le16(guest + 2));
+    compare_number(c, "ftw", in[4], native[4], guest[4]);
+    compare_number(c, "mxcsr", load_le32(in + 24), load_le32(native + 24), load_le32(guest + 24));
+    for (unsigned i = 0; i < 8; i++) {
+        unsigned at = 32 + 16 * i;
+        g_snprintf(name, sizeof(name), "st%u", i);
+        compare_number(c, name, load_le64(in + at), load_le64(native + at), load_le64(guest + at));
+        compare_number(c, "  exp", load_le16(in + at + 8), load_le16(native + at + 8),
+                       load_le16(guest + at + 8));
+    }
+    for (unsigned i = 0; i < 32; i++) {
+        unsigned at = 160 + 8 * i;
+        g_snprintf(name, sizeof(name), "xmm%u%s", i / 2, i & 1 ? "h" : "l");
+        compare_number(c, name, load_le64(in + at), load_le64(native + at), load_le64(guest + at));
+    }
+}
+
+static void compare(Comparison *c, const uint8_t *data)
+{
+    const DiffState *in = &c->sequence->in, *native = &c->sequence->native;
+    const DiffState *guest = &c->sequence->guest;
+    uint64_t flags = (FLAGS_ARITH | FLAG_DF) & ~c->sequence->undefined_flags;
+
+    for (unsigned i = 0; i < 16; i++) {
+        compare_number(c, gpr_names[i], in->gpr[i], native->gpr[i], guest->gpr[i]);
+    }
+    compare_number(c, "rip", in->rip, native->rip, guest->rip);
+    compare_number(c, "flags", in->rflags & flags, native->rflags & flags, guest->rflags & flags);
+    compare_number(c, "vector", 0, native->vector, guest->vector);
+    /* more may be mapped on the host: whether a page is present isn't compared */
+    uint32_t unknown = native->vector == EXC_PF ? 1 : 0;
+    compare_number(c, "error", 0, native->error_code & ~unknown, guest->error_code & ~unknown);
+    if (native->vector == EXC_PF) {
+        /* of a large operand, the CPU may name any byte */
+        compare_number(c, "cr2", 0, native->cr2 >> 6, guest->cr2 >> 6);
+    }
+    compare_fpu(c);
+    for (unsigned i = 0; i < DIFF_DATA_SIZE; i += 8) {
+        uint64_t before = load_le64(data + i);
+        uint64_t cpu = load_le64(c->sequence->native_data + i);
+        uint64_t ours = load_le64(c->guest_data + i);
+        if (cpu != ours) {
+            char name[16];
+            g_snprintf(name, sizeof(name), "[%x]", (unsigned)DIFF_DATA + i);
+            compare_number(c, name, before, cpu, ours);
+        }
+    }
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+/* True if sequence @index ended alike. */
+static bool check(Guest *guest, DiffBatch *batch, unsigned index)
+{
+    DiffSequence *sequence = &batch->sequence[index];
+    Comparison c = { .sequence = sequence };
+
+    guest_run(guest, batch, index, &c.guest_data);
+    compare(&c, batch->data);
+    if (c.differences == 0) {
+        return true;
+    }
+    c.show = true;
+    printf("# different:\n");
+    show_code(sequence);
+    compare(&c, batch->data);
+    fflush(stdout);
+    return false;
+}
+
+/* The number of sequences that differed. */
+static uint64_t run(const Options *options)
+{
+    DiffBatch *batch = native_batch_new();
+    Generator *generator =
+        generator_new((uint64_t)options->seed, options->only, native_has_code32());
+    Guest *guest = guest_new();
+    uint64_t different = 0;
+
+    for (int64_t done = 0; done < options->sequences; done += batch->n) {
+        generator_fill(generator, batch);
+        if (!native_run(batch)) {
+            printf("# the child died at sequence %u:\n", batch->done);
+            show_code(&batch->sequence[MIN(batch->done, DIFF_BATCH - 1)]);
+            different++;
+            break;
+        }
+        guest_load(guest, batch);
+        for (unsigned i = 0; i < batch->n; i++) {
+            different += !check(guest, batch, i);
+            if (different > (uint64_t)options->keep_going) {
+                done = options->sequences;
+                break;
+            }
+        }
+    }
+    if (options->report) {
+        generator_report(generator);
+    }
+    guest_free(guest);
+    generator_free(generator);
+    native_batch_free(batch);
+    return different;
+}
+
+int main(int argc, char **argv)
+{
+    Options options = { .sequences = 20000, .seed = time(NULL), .keep_going = 0 };
+    const GOptionEntry entries[] = {
+        { "sequences", 0, 0, G_OPTION_ARG_INT64, &options.sequences, "how many", "N" },
+        { "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed, "of the random numbers", "N" },
+        { "only", 0, 0, G_OPTION_ARG_STRING, &options.only, "instructions to use", "NAME,..." },
+        { "report", 0, 0, G_OPTION_ARG_NONE, &options.report, "what was not compared", NULL },
+        { "keep-going", 0, 0, G_OPTION_ARG_INT, &options.keep_going, "differences to show", "N" },
+        { NULL }
+    };
+    GOptionContext *context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    bool parsed = g_option_context_parse(context, &argc, &argv, &error);
+    g_option_context_free(context);
+    if (!parsed) {
+        fprintf(stderr, "diff_test: %s\n", error->message);
+        return 2;
+    }
+    printf("1..1\n# seed %" PRId64 "\n", options.seed);
+    uint64_t different = run(&options);
+    printf("%s 1 - %" PRId64 " sequences end as on the CPU\n", different ? "not ok" : "ok",
+           options.sequences);
+    g_free(options.only);
+    return different ? 1 : 0;
+}

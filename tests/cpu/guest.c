@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The translator's side of the differential test, see diff.h.
+ *
+ * The guest is in ring 3 with page tables that map just CODE and DATA.  Its GuestIsa is the real
+ * one but for delivery: an exception ends the run, and is what is compared.  INT3 shows up as the
+ * #GP that a missing IDT makes of it.
+ *
+ * Threads: one.
+ */
+#include <string.h>
+
+#include "common/bits.h"
+#include "diff.h"
+#include "engine/dbt/guest/x86/cpuid.h"
+#include "engine/dbt/guest/x86/x86.h"
+#include "engine/dbt/run/exec.h"
+#include "engine/dbt/run/mmu.h"
+
+enum {
+    TABLES_GPA = 0x1000,
+    CODE_GPA = 0x100000,
+    DATA_GPA = 0x200000,
+    TSS_GPA = 0x300000,
+    RAM_SIZE = 4 * 1024 * 1024,
+    IDT_ERROR = 2,
+    FSW_TOP = 0x3800,
+};
+/* Where the kernel's part is. */
+#define TSS UINT64_C(0xffff800000000000)
+
+#define PTE_P  UINT64_C(1)
+#define PTE_W  UINT64_C(2)
+#define PTE_U  UINT64_C(4)
+#define PTE_A  UINT64_C(0x20)
+#define PTE_D  UINT64_C(0x40)
+#define PTE_NX (UINT64_C(1) << 63)
+
+struct Guest {
+    GuestMemory *memory;
+    Clock *clock;
+    GuestIsa isa;
+    DbtVm *vm;
+    DbtCpu *cpu;
+    uint8_t *code, *data; /* hva */
+    unsigned next_table;
+};
+
+/* isa->deliver: leave dbt_run(). */
+static void end_run(DbtCpu *cpu)
+{
+    cpu->shutdown = true;
+}
+
+/* The default model with instructions that it lacks, but are there. */
+const X86CpuModel *diff_model(void)
+{
+    static X86CpuModel model;
+
+    model = *x86_cpu_model_find(NULL);
+    model.has[X86_FEATURE_BMI1] = true; /* TZCNT */
+    model.has[X86_FEATURE_ABM] = true;
+    model.has[X86_FEATURE_MOVBE] = true;
+    model.has[X86_FEATURE_ADX] = true;
+    return &model;
+}
+
+/* --- page tables ------------------------------------------------------------------------------ */
+
+static uint64_t *table_at(Guest *guest, uint64_t gpa)
+{
+    return gm_ram(guest->memory, gpa, 4096);
+}
+
+static void map_page(Guest *guest, uint64_t gva, uint64_t gpa, uint64_t flags)
+{
+    uint64_t *table = table_at(guest, TABLES_GPA);
+
+    for (unsigned level = 3; level > 0; level--) {
+        uint64_t *entry = &table[bits_get(gva, 12 + 9 * level, 9)];
+        if (!*entry) {
+            *entry = (TABLES_GPA + 0x1000 * ++guest->next_table) | PTE_P | PTE_W | PTE_U | PTE_A;
+        }
+        table = table_at(guest, *entry & ~UINT64_C(0xfff));
+    }
+    table[bits_get(gva, 12, 9)] = gpa | flags | PTE_P | PTE_A;
+}
+
+static void map(Guest *guest, uint64_t gva, uint64_t gpa, uint64_t size, uint64_t flags)
+{
+    for (uint64_t at = 0; at < size; at += 4096) {
+        map_page(guest, gva + at, gpa + at, flags);
+    }
+}
+
+/* --- set-up ----------------------------------------------------------------------------------- */
+
+static void set_system_state(Guest *guest)
+{
+    const X86Segment data = { 0, UINT32_MAX, DIFF_DS, 0xc0f3 };
+    X86State state;
+
+    x86_get_state(guest->cpu, &state);
+    state.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
+    state.cr3 = TABLES_GPA;
+    state.cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    state.msr.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+    state.segment[X86_CS] = (X86Segment){ 0, UINT32_MAX, DIFF_CS64, 0xa0fb };
+    state.segment[X86_SS] = data;
+    state.segment[X86_DS] = data;
+    state.segment[X86_ES] = data;
+    state.segment[X86_FS] = (X86Segment){ 0 };
+    state.segment[X86_GS] = (X86Segment){ .base = DIFF_GS_BASE };
+    state.tr = (X86Segment){ TSS, 0x67, 0x40, 0x8b };
+    state.idtr = (X86Table){ 0, 0 };
+    state.rip = DIFF_CODE;
+    state.rflags = FLAG_FIXED | FLAG_IF;
+    state.activity = X86_RUNNING;
+    g_autoptr(GError) error = NULL;
+    bool set = x86_set_state(guest->cpu, &state, &error);
+    g_assert_no_error(error);
+    g_assert_true(set);
+}
+
+Guest *guest_new(void)
+{
+    Guest *guest = g_new0(Guest, 1);
+    g_autoptr(GError) error = NULL;
+
+    guest->memory = gm_new();
+    gm_add_ram(guest->memory, 0, RAM_SIZE, &error);
+    g_assert_no_error(error);
+    guest->clock = clock_new_manual();
+    guest->isa = x86_isa;
+    guest->isa.deliver = end_run;
+    const EngineConfig config = { .memory = guest->memory, .clock = guest->clock, .cpus = 1 };
+    guest->vm = dbt_vm_new(&guest->isa, &config, &error);
+    g_assert_no_error(error);
+    guest->cpu = dbt_cpu_new(guest->vm, 0);
+    x86_vcpu_init(guest->cpu, diff_model());
+    uint64_t code_size = align_up((uint64_t)DIFF_BATCH * DIFF_SLOT, 4096);
+    map(guest, DIFF_CODE, CODE_GPA, code_size, PTE_U);
+    map(guest, DIFF_DATA, DATA_GPA, DIFF_DATA_SIZE, PTE_U | PTE_W | PTE_D | PTE_NX);
+    map(guest, TSS, TSS_GPA, 4096, PTE_NX);
+    /* no I/O map: its offset lies behind the limit */
+    store_le16((uint8_t *)gm_ram(guest->memory, TSS_GPA, 4096) + 0x66, 0x8000);
+    guest->code = gm_ram(guest->memory, CODE_GPA, code_size);
+    guest->data = gm_ram(guest->memory, DATA_GPA, DIFF_DATA_SIZE);
+    set_system_state(guest);
+    return guest;
+}
+
+void guest_free(Guest *guest)
+{
+    x86_vcpu_free(guest->cpu);
+    dbt_cpu_free(guest->cpu);
+    dbt_vm_free(guest->vm);
+    clock_free(guest->clock);
+    gm_free(guest->memory);
+    g_free(guest);
+}
+
+void guest_load(Guest *guest, const DiffBatch *batch)
+{
+    size_t size = (size_t)DIFF_BATCH * DIFF_SLOT;
+
+    memset(guest->code, DIFF_END, size);
+    for (unsigned i = 0; i < batch->n; i++) {
+        memcpy(guest->code + (size_t)i * DIFF_SLOT, batch->sequence[i].code, DIFF_SLOT);
+    }
+    gm_written(guest->memory, CODE_GPA, size);
+}
+
+/* --- a run ------------------------------------------------------------------------------------ */
+
+static void set_fpu(X86Cpu *cpu, const uint8_t *image)
+{
+    cpu->fcw = load_le16(image);
+    cpu->fsw = load_le16(image + 2) & ~FSW_TOP;
+    cpu->top = (load_le16(image + 2) & FSW_TOP) >> 11;
+    cpu->tags = image[4];
+    cpu->mxcsr = load_le32(image + 24);
+    for (unsigned i = 0; i < 8; i++) {
+        X87Reg *reg = &cpu->st[(cpu->top + i) & 7];
+        reg->mantissa = load_le64(image + 32 + 16 * i);
+        reg->sign_exponent = load_le16(image + 40 + 16 * i);
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        memcpy(&cpu->vector[i], image + 160 + 16 * i, 16);
+    }
+}
+
+static void get_fpu(const X86Cpu *cpu, uint8_t *image)
+{
+    memset(image, 0, DIFF_FXSAVE);
+    store_le16(image, cpu->fcw);
+    store_le16(image + 2, (uint16_t)(cpu->fsw | cpu->top << 11));
+    image[4] = cpu->tags;
+    store_le32(image + 24, cpu->mxcsr);
+    for (unsigned i = 0; i < 8; i++) {
+        const X87Reg *reg = &cpu->st[(cpu->top + i) & 7];
+        store_le64(image + 32 + 16 * i, reg->mantissa);
+        store_le16(image + 40 + 16 * i, reg->sign_exponent);
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        memcpy(image + 160 + 16 * i, &cpu->vector[i], 16);
+    }
+}
+
+static void enter(X86Cpu *cpu, const DiffSequence *sequence)
+{
+    const DiffState *in = &sequence->in;
+
+    memcpy(cpu->gpr, in->gpr, sizeof(cpu->gpr));
+    cpu->segment[X86_CS].attributes = sequence->mode == X86_MODE64 ? 0xa0fb : 0xc0fb;
+    cpu->segment[X86_CS].selector = sequence->mode == X86_MODE64 ? DIFF_CS64 : DIFF_CS32;
+    x86_set_rflags(cpu, in->rflags | FLAG_IF, FLAGS_ARITH | FLAG_DF | FLAG_IF | FLAG_TF | FLAG_RF);
+    set_fpu(cpu, in->fxsave);
+    cpu->base.pc = in->rip;
+    cpu->base.shutdown = false;
+    cpu->base.key_stale = true;
+}
+
+/* An interrupt through the IDT, which isn't there: #GP names the vector. */
+static void leave(X86Cpu *cpu, DiffState *out)
+{
+    const X86Exception *exception = &cpu->exception;
+
+    memcpy(out->gpr, cpu->gpr, sizeof(out->gpr));
+    out->rip = cpu->base.pc;
+    out->rflags = x86_get_rflags(cpu);
+    out->vector = exception->vector;
+    out->error_code = exception->has_error ? exception->error_code : 0;
+    out->cr2 = cpu->cr2;
+    if (exception->vector == EXC_GP && out->error_code == (EXC_BP << 3 | IDT_ERROR)) {
+        out->vector = EXC_BP;
+        out->error_code = 0;
+        out->rip++;
+    }
+    get_fpu(cpu, out->fxsave);
+}
+
+void guest_run(Guest *guest, DiffBatch *batch, unsigned index, const uint8_t **ret_data)
+{
+    DiffSequence *sequence = &batch->sequence[index];
+    X86Cpu *cpu = x86_cpu(guest->cpu);
+    VcpuExit exit;
+
+    memcpy(guest->data, batch->data, DIFF_DATA_SIZE);
+    enter(cpu, sequence);
+    dbt_run(guest->cpu, &exit);
+    g_assert_cmpint(exit.reason, ==, VCPU_EXIT_SHUTDOWN);
+    leave(cpu, &sequence->guest);
+    *ret_data = guest->data;
+}
