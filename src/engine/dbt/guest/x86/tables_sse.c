@@ -110,7 +110,8 @@ static const X86Opcode group13[8] = {
     [2] = BY_PREFIX(psrld), [4] = BY_PREFIX(psrad), [6] = BY_PREFIX(pslld),
 };
 static const X86Opcode group14[8] = {
-    [2] = BY_PREFIX(psrlq), [3] = BY_PREFIX(psrldq), [6] = BY_PREFIX(psllq), [7] = BY_PREFIX(pslldq),
+    [2] = BY_PREFIX(psrlq), [3] = BY_PREFIX(psrldq),
+    [6] = BY_PREFIX(psllq), [7] = BY_PREFIX(pslldq),
 };
 #define SHIFT_GROUP(rows)                                                                          \
     {                                                                                              \
@@ -230,8 +231,10 @@ const X86Opcode x86_map_0f_vector[256][4] = {
     [0x75] = PAIR(pcmpeqw),
     [0x76] = PAIR(pcmpeqd),
     [0x77] = { { .name = "emms", .rule = tr_emms, .flags = OPCODE_MMX, FEATURE(MMX) } },
-    [0x7c] = { [PREFIX_66] = SSE(haddpd, SSE3, Vpd, Wpd), [PREFIX_F2] = SSE(haddps, SSE3, Vps, Wps) },
-    [0x7d] = { [PREFIX_66] = SSE(hsubpd, SSE3, Vpd, Wpd), [PREFIX_F2] = SSE(hsubps, SSE3, Vps, Wps) },
+    [0x7c] = { [PREFIX_66] = SSE(haddpd, SSE3, Vpd, Wpd),
+               [PREFIX_F2] = SSE(haddps, SSE3, Vps, Wps) },
+    [0x7d] = { [PREFIX_66] = SSE(hsubpd, SSE3, Vpd, Wpd),
+               [PREFIX_F2] = SSE(hsubps, SSE3, Vps, Wps) },
     [0x7e] = { MMX_ROW("movd", MMX, tr_mmx_movd_store, 0, Ey, Pq),
                SSE_ANY("movd", SSE2, tr_movd_to_reg, 0, Ey, Vx),
                SSE_ANY("movq", SSE2, tr_movq_load, 0, Vx, Wq) },
@@ -273,7 +276,8 @@ const X86Opcode x86_map_0f_vector[256][4] = {
     [0xe3] = PAIR_SSE(pavgw),
     [0xe4] = PAIR_SSE(pmulhuw),
     [0xe5] = PAIR(pmulhw),
-    [0xe6] = { [PREFIX_66] = SSE(cvttpd2dq, SSE2, Vx, Wpd), [PREFIX_F3] = SSE(cvtdq2pd, SSE2, Vpd, Wq),
+    [0xe6] = { [PREFIX_66] = SSE(cvttpd2dq, SSE2, Vx, Wpd),
+               [PREFIX_F3] = SSE(cvtdq2pd, SSE2, Vpd, Wq),
                [PREFIX_F2] = SSE(cvtpd2dq, SSE2, Vx, Wpd) },
     [0xe7] = { MMX_ROW("movntq", SSE, tr_mmx_mov_store, 0, Mq, Pq),
                SSE_ROW("movntdq", SSE2, tr_mov_store, 0, Mx, Vx) },

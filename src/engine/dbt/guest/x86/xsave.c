@@ -4,7 +4,7 @@
  * (SDM volume 1, 10.5 and 13; APM volume 2, 11.5).
  *
  * As AMD: the x87 instruction and data pointers are saved as 0 unless an exception is pending, and
- * always restored; x87 counts as in use always, a vector component if it isn't all zeros.
+ * always restored.  A component counts as in use if it isn't in its initial state.
  * Saving probes the whole area before it writes any of it.
  *
  * Threads: the vCPU's own.
@@ -189,6 +189,17 @@ static bool xsave_begin(X86Cpu *cpu, uint64_t gva, uint64_t *ret_mask)
     return true;
 }
 
+static bool x87_in_use(const X86Cpu *cpu)
+{
+    uint64_t bits = 0;
+
+    for (unsigned i = 0; i < 8; i++) {
+        bits |= cpu->st[i].mantissa | cpu->st[i].sign_exponent;
+    }
+    return bits || cpu->fcw != FCW_INITIAL || cpu->fsw || cpu->top || cpu->tags || cpu->fop ||
+           cpu->fip || cpu->fdp;
+}
+
 static uint64_t components_in_use(const X86Cpu *cpu)
 {
     uint64_t low = 0, high = 0;
@@ -197,7 +208,7 @@ static uint64_t components_in_use(const X86Cpu *cpu)
         low |= cpu->vector[i].u64[0] | cpu->vector[i].u64[1];
         high |= cpu->vector[i].u64[2] | cpu->vector[i].u64[3];
     }
-    return XSTATE_X87 | (low ? XSTATE_SSE : 0) | (high ? XSTATE_AVX : 0);
+    return (x87_in_use(cpu) ? XSTATE_X87 : 0) | (low ? XSTATE_SSE : 0) | (high ? XSTATE_AVX : 0);
 }
 
 static unsigned area_size(uint64_t mask)
