@@ -12,6 +12,8 @@
 #include "common/error.h"
 #include "engine/dbt/guest/x86/cpuid.h"
 #include "engine/dbt/guest/x86/x86.h"
+#include "engine/dbt/host/interp/interp.h"
+#include "engine/dbt/host/native.h"
 #include "engine/dbt/run/exec.h"
 #include "engine/dbt/run/mmu.h"
 
@@ -32,12 +34,14 @@ static bool probe_interpreter(char **ret_reason)
 
 static bool probe_translator(char **ret_reason)
 {
-    *ret_reason = g_strdup("software CPU; no back end for this host's CPU yet, so its IR is "
-                           "interpreted");
+    *ret_reason =
+        g_strdup(native_backend ? "software CPU: makes code for this host's CPU"
+                                : "software CPU; no back end for this host's CPU yet, so its IR is "
+                                  "interpreted");
     return true;
 }
 
-static EngineVm *vm_new(const EngineConfig *config, GError **error)
+static EngineVm *vm_new(const EngineConfig *config, const Backend *backend, GError **error)
 {
     const X86CpuModel *model = x86_cpu_model_find(config->cpu_model);
 
@@ -52,10 +56,24 @@ static EngineVm *vm_new(const EngineConfig *config, GError **error)
     if (!dbt) {
         return NULL;
     }
+    if (!dbt_vm_set_backend(dbt, backend, error)) {
+        dbt_vm_free(dbt);
+        return NULL;
+    }
     EngineVm *vm = g_new0(EngineVm, 1);
     vm->dbt = dbt;
     vm->model = model;
     return vm;
+}
+
+static EngineVm *interpreter_vm_new(const EngineConfig *config, GError **error)
+{
+    return vm_new(config, &interp_backend, error);
+}
+
+static EngineVm *translator_vm_new(const EngineConfig *config, GError **error)
+{
+    return vm_new(config, native_backend ? native_backend : &interp_backend, error);
 }
 
 static void vm_free(EngineVm *vm)
@@ -162,24 +180,25 @@ static void vcpu_stats(EngineVcpu *vcpu, VcpuStats *ret_stats)
                               .translated = __atomic_load_n(&cpu->translated, __ATOMIC_RELAXED) };
 }
 
-/* Both engines are the same core; only the back end will differ. */
+/* Both engines are the same core; only the back end differs. */
 #define DBT_ENGINE                                                                                 \
-    .vm_new = vm_new, .vm_free = vm_free, .vm_tsc_khz = vm_tsc_khz, .vm_msi = vm_msi,              \
-    .vm_extint = vm_extint, .vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_run = vcpu_run,    \
-    .vcpu_kick = vcpu_kick, .vcpu_nmi = vcpu_nmi, .vcpu_get_state = vcpu_get_state,                \
-    .vcpu_set_state = vcpu_set_state, .vcpu_set_debug = vcpu_set_debug,                            \
-    .vcpu_translate = vcpu_translate, .vcpu_stats = vcpu_stats
+    .vm_free = vm_free, .vm_tsc_khz = vm_tsc_khz, .vm_msi = vm_msi, .vm_extint = vm_extint,        \
+    .vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_run = vcpu_run, .vcpu_kick = vcpu_kick,    \
+    .vcpu_nmi = vcpu_nmi, .vcpu_get_state = vcpu_get_state, .vcpu_set_state = vcpu_set_state,      \
+    .vcpu_set_debug = vcpu_set_debug, .vcpu_translate = vcpu_translate, .vcpu_stats = vcpu_stats
 
 const Engine interpreter_engine = {
     .name = "interpreter",
     .summary = "software CPU: translates to IR and interprets that, on any host",
     .probe = probe_interpreter,
+    .vm_new = interpreter_vm_new,
     DBT_ENGINE,
 };
 
 const Engine translator_engine = {
     .name = "translator",
-    .summary = "software CPU: the interpreter, until there is a back end for this host's CPU",
+    .summary = "software CPU: translates to code for this host's CPU",
     .probe = probe_translator,
+    .vm_new = translator_vm_new,
     DBT_ENGINE,
 };
