@@ -457,15 +457,6 @@ static bool is_undefined_result(const X86Insn *insn)
     return small && !strcmp(insn->opcode->name, "bswap");
 }
 
-/* CALL, JMP and RET to anywhere. */
-static bool is_wild(const X86Insn *insn)
-{
-    const char *name = insn->opcode->name;
-    bool jumps = !strcmp(name, "call") || !strcmp(name, "jmp");
-
-    return !strcmp(name, "ret") || (jumps && insn->op[0].kind != OPERAND_REL);
-}
-
 /* --- sequences -------------------------------------------------------------------------------- */
 
 /* A relative jump whose displacement ends at .end of the code. */
@@ -512,7 +503,7 @@ static bool add_insn(Generator *g, Writer *w, bool *ret_more)
         unsigned which = below(g, g->templates->len);
         Template *template = &g_array_index(g->templates, Template, which);
         Draft draft = { .disp_at = -1, .mode = w->sequence->mode };
-        if (!draft_insn(g, template, w->address + w->n, &draft, &insn) || is_wild(&insn) ||
+        if (!draft_insn(g, template, w->address + w->n, &draft, &insn) ||
             is_undefined_result(&insn)) {
             continue;
         }

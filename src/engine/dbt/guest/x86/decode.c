@@ -505,7 +505,8 @@ static void read_reg(Decoder *d, X86Operand *op, unsigned where)
     case ADDR_S:
         op->kind = OPERAND_SEG;
         op->reg = d->insn->modrm_reg;
-        d->bad |= op->reg >= X86_SEGMENTS;
+        /* CS can't be moved to */
+        d->bad |= op->reg >= X86_SEGMENTS || (op == d->insn->op && op->reg == X86_CS);
         break;
     case ADDR_C:
         read_control_register(d, op, reg);

@@ -44,6 +44,14 @@ HELPER(check_branch)
     return 0;
 }
 
+HELPER(check_canonical)
+{
+    if ((uint64_t)sign_extend(a, 48) != a) {
+        x86_raise_error(x86_cpu(base), EXC_GP, 0);
+    }
+    return 0;
+}
+
 HELPER(check_alignment)
 {
     if (a & (b - 1)) {

@@ -198,14 +198,23 @@ static const X86Opcode group7_2[8] = {
     [1] = { "xsetbv", { 0 }, tr_xsetbv, .feature = X86_FEATURE_XSAVE, .flags = OPCODE_RING0 },
 };
 
+/* Prefixes make them undefined. */
+static const X86Opcode group7_1_plain[4] = {
+    [PREFIX_NONE] = { .group = group7_1, .select = SELECT_RM },
+};
+
+static const X86Opcode group7_2_plain[4] = {
+    [PREFIX_NONE] = { .group = group7_2, .select = SELECT_RM },
+};
+
 static const X86Opcode group7_7[8] = {
     [0] = { "swapgs", { 0 }, tr_swapgs, .flags = OPCODE_ONLY64 | OPCODE_RING0 },
     [1] = { "rdtscp", { 0 }, tr_rdtscp, .feature = X86_FEATURE_RDTSCP },
 };
 
 static const X86Opcode group7_register[8] = {
-    [1] = { .group = group7_1, .select = SELECT_RM },
-    [2] = { .group = group7_2, .select = SELECT_RM },
+    [1] = { .group = group7_1_plain, .select = SELECT_PREFIX },
+    [2] = { .group = group7_2_plain, .select = SELECT_PREFIX },
     [4] = { "smsw", { EvMw }, tr_store_selector, .argument = X86_CALL_smsw },
     [6] = { "lmsw", { Ew }, tr_load_selector, .argument = X86_CALL_lmsw, .flags = OPCODE_RING0 },
     [7] = { .group = group7_7, .select = SELECT_RM },
@@ -304,7 +313,7 @@ static const X86Opcode group15[2] = {
     { .group = group15_register, .select = SELECT_PREFIX },
 };
 
-static const X86Opcode group16[8] = {
+static const X86Opcode group16_memory[8] = {
     { "prefetchnta", { Mb }, tr_nop },
     { "prefetcht0", { Mb }, tr_nop },
     { "prefetcht1", { Mb }, tr_nop },
@@ -313,6 +322,15 @@ static const X86Opcode group16[8] = {
     { "nop", { Ev }, tr_nop },
     { "nop", { Ev }, tr_nop },
     { "nop", { Ev }, tr_nop },
+};
+
+static const X86Opcode group16_register[1] = {
+    { "nop", { Ev }, tr_nop },
+};
+
+static const X86Opcode group16[2] = {
+    { .group = group16_memory, .select = SELECT_REG },
+    { .group = group16_register },
 };
 
 /* AMD: reserved codes prefetch too. */
@@ -637,7 +655,7 @@ const X86Opcode x86_map_0f[256] = {
         .flags = OPCODE_RING0 },
     [0x0b] = { "ud2", { 0 }, tr_undefined },
     [0x0d] = { .group = group_p, .select = SELECT_REG },
-    [0x18] = { .group = group16, .select = SELECT_REG },
+    [0x18] = { .group = group16, .select = SELECT_MOD },
     [0x19] = { "nop", { Ev }, tr_nop },
     [0x1a] = { "nop", { Ev }, tr_nop },
     [0x1b] = { "nop", { Ev }, tr_nop },

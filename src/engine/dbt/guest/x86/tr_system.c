@@ -19,10 +19,6 @@ static void load_segment(X86Tr *t, unsigned segment, IrVal selector, bool shadow
 
 void tr_mov_segment(X86Tr *t, const X86Insn *insn)
 {
-    if (insn->op[0].reg == X86_CS) {
-        tr_raise(t, EXC_UD);
-        return;
-    }
     IrVal selector = tr_operand(t, insn, 1);
     load_segment(t, insn->op[0].reg, selector, true);
     tr_exit_stop(t);

@@ -164,6 +164,9 @@ IrVal tr_target(X86Tr *t, const X86Insn *insn, IrVal offset)
 {
     offset = tr_zero_extend(t, offset, insn->operand_size);
     if (tr_mode(t) == X86_MODE64) {
+        if (insn->operand_size == 8) {
+            tr_call_keep(t, X86_CALL_check_canonical, offset, 0, 0);
+        }
         return offset;
     }
     if (!(t->key & KEY_FLAT) && (insn->operand_size > 2 || (t->key & KEY_PROTECTED))) {
