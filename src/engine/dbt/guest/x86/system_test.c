@@ -539,7 +539,7 @@ static void test_state_refused(void)
         size_t offset;
         uint64_t value;
     } rows[] = {
-        { "CR4", offsetof(X86State, cr4), 1 << 22 },
+        { "CR4", offsetof(X86State, cr4), CR4_PAE | 1 << 22 },
         { "CR3", offsetof(X86State, cr3), UINT64_C(1) << 47 },
         { "XCR0", offsetof(X86State, xcr0), 7 },
         { "SPEC_CTRL", offsetof(X86State, msr.spec_ctrl), 1 },
@@ -555,6 +555,7 @@ static void test_state_refused(void)
         store_le64((uint8_t *)state + rows[i].offset, rows[i].value);
         state->gpr[0] = 0x5555;
         g_assert_false(x86_set_state(&bench->cpu->base, state, &error));
+        g_test_message("%s: %s", rows[i].what, error->message);
         g_assert_nonnull(strstr(error->message, rows[i].what));
         g_clear_error(&error);
         g_assert_cmphex(bench->cpu->gpr[0], !=, 0x5555);
