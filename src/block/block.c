@@ -107,7 +107,7 @@ Blk *blk_open(const BlkOptions *options, GError **error)
         g_free(blk);
         return NULL;
     }
-    if (!check_file(blk, error) || !driver->open(blk, error)) {
+    if (!check_file(blk, error) || !blk_lock(blk, error) || !driver->open(blk, error)) {
         blk->host->close(blk->host->opaque, blk->fd);
         g_free(blk->path);
         g_free(blk);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "block/driver.h"
@@ -317,6 +318,141 @@ static void test_shrinks(void)
     g_remove(path);
 }
 
+/* --- locks --- */
+
+/* What two who open the same disk do. */
+static const struct {
+    const char *name;
+    bool first_reads, second_reads, together;
+} pairs[] = {
+    { "/block/lock/two-writers", false, false, false },
+    { "/block/lock/reader-then-writer", true, false, false },
+    { "/block/lock/writer-then-reader", false, true, false },
+    { "/block/lock/two-readers", true, true, true },
+};
+
+static void test_lock_pair(gconstpointer data)
+{
+    const typeof(pairs[0]) *c = data;
+    g_autofree char *path = make_file();
+    g_autoptr(GError) error = NULL;
+    BlkOptions first_options = { .path = path, .read_only = c->first_reads };
+    BlkOptions second_options = { .path = path, .read_only = c->second_reads };
+
+    Blk *first = blk_open(&first_options, NULL);
+    Blk *second = blk_open(&second_options, &error);
+    g_assert_nonnull(first);
+    g_assert_cmpint(second != NULL, ==, c->together);
+    g_assert(!error == c->together);
+    g_assert(!error || strstr(error->message, "is using it"));
+    blk_close(second);
+    blk_close(first);
+    second = blk_open(&second_options, NULL); /* the lock went with its holder */
+    g_assert_nonnull(second);
+    blk_close(second);
+    g_remove(path);
+}
+
+/* Have qemu-io write to @path; what it says. */
+static char *write_with_qemu(const char *path)
+{
+    g_autofree char *command = g_strdup_printf("qemu-io -f raw -c 'write 0 512' '%s' 2>&1", path);
+    const char *const argv[] = { "/bin/sh", "-c", command, NULL };
+    g_auto(GStrv) copy = g_strdupv((char **)(uintptr_t)argv);
+    char *output = NULL;
+
+    g_assert(
+        g_spawn_sync(NULL, copy, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, NULL, NULL));
+    return output;
+}
+
+/* QEMU's tools don't write to a disk that we have open, and may when we have closed it. */
+static void test_qemu_respects_us(void)
+{
+    g_autofree char *tool = g_find_program_in_path("qemu-io");
+    g_autofree char *path = make_file();
+
+    if (!tool) {
+        g_test_skip("qemu-io (package qemu-utils) is not installed");
+        g_remove(path);
+        return;
+    }
+    for (unsigned read_only = 0; read_only < 2; read_only++) {
+        BlkOptions options = { .path = path, .read_only = read_only };
+        Blk *blk = blk_open(&options, NULL);
+        g_autofree char *while_open = write_with_qemu(path);
+        blk_close(blk);
+        g_autofree char *afterwards = write_with_qemu(path);
+        if (!strstr(while_open, "lock") || !strstr(afterwards, "wrote 512/512 bytes")) {
+            g_error("qemu-io said '%s', and then '%s'", while_open, afterwards);
+        }
+    }
+    g_remove(path);
+}
+
+/* We keep off a disk that QEMU's tools write, and name the process. */
+static void test_we_respect_qemu(void)
+{
+    g_autofree char *tool = g_find_program_in_path("qemu-io");
+    g_autofree char *path = make_file();
+    g_autoptr(GError) error = NULL;
+    char byte = 0;
+    GPid pid;
+    int in, out;
+
+    if (!tool) {
+        g_test_skip("qemu-io (package qemu-utils) is not installed");
+        g_remove(path);
+        return;
+    }
+    char *argv[] = { tool, (char[]){ "-f" }, (char[]){ "raw" }, path, NULL };
+    g_assert(g_spawn_async_with_pipes(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
+                                      &in, &out, NULL, NULL));
+    while (byte != '>') { /* its prompt: the disk is open */
+        g_assert_cmpint(read(out, &byte, 1), ==, 1);
+    }
+    BlkOptions options = { .path = path };
+    g_assert_null(blk_open(&options, &error));
+    g_autofree char *holder = g_strdup_printf("process %d (qemu-io) is using it", (int)pid);
+    if (!strstr(error->message, holder)) {
+        g_error("got '%s', expected '%s'", error->message, holder);
+    }
+    close(in); /* it ends */
+    waitpid(pid, NULL, 0);
+    close(out);
+    g_autoptr(Blk) blk = blk_open(&options, NULL);
+    g_assert_nonnull(blk);
+    g_remove(path);
+}
+
+/* A file system that knows no such locks. */
+static int no_lock(void *opaque, int fd, int64_t byte)
+{
+    return -EOPNOTSUPP;
+}
+
+static int failing_lock(void *opaque, int fd, int64_t byte)
+{
+    return -EIO;
+}
+
+static void test_lock_errors(void)
+{
+    g_autofree char *path = make_file();
+    g_autoptr(GError) error = NULL;
+    BlkHost host = blk_host_system;
+    BlkOptions options = { .path = path, .host = &host };
+
+    host.lock = no_lock;
+    Blk *blk = blk_open(&options, NULL);
+    g_assert_nonnull(blk);
+    blk_close(blk);
+    host.lock = failing_lock;
+    g_assert_null(blk_open(&options, &error));
+    g_assert_nonnull(strstr(error->message, "cannot lock disk"));
+    g_remove(path);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -326,6 +462,12 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < G_N_ELEMENTS(bounds); i++) {
         g_test_add_data_func(bounds[i].name, &bounds[i], test_bounds);
     }
+    for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        g_test_add_data_func(pairs[i].name, &pairs[i], test_lock_pair);
+    }
+    g_test_add_func("/block/lock/qemu-respects-us", test_qemu_respects_us);
+    g_test_add_func("/block/lock/we-respect-qemu", test_we_respect_qemu);
+    g_test_add_func("/block/lock/errors", test_lock_errors);
     g_test_add_func("/block/nth-call-fails", test_nth_error);
     g_test_add_func("/block/short-and-interrupted", test_short_moves);
     g_test_add_func("/block/flush-fails-for-good", test_flush_fails_for_good);

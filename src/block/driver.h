@@ -24,6 +24,10 @@ struct BlkHost {
     ssize_t (*pwritev)(void *opaque, int fd, const struct iovec *iov, int n, int64_t offset);
     int (*fdatasync)(void *opaque, int fd);
     void (*close)(void *opaque, int fd);
+    /* Open-file-description locks (fcntl(2)) of one byte; NULL: no locking.  Take a shared one: 0
+     * or -errno.  Whether another holds one: 1, 0 or -errno. */
+    int (*lock)(void *opaque, int fd, int64_t byte);
+    int (*is_locked)(void *opaque, int fd, int64_t byte);
 };
 
 extern const BlkHost blk_host_system;
@@ -67,3 +71,6 @@ struct Blk {
 };
 
 extern const BlkDriver raw_driver;
+
+/* Claim the open file against other programs, ours and QEMU's (lock.c). */
+bool blk_lock(Blk *blk, GError **error);

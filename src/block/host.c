@@ -51,6 +51,21 @@ static void host_close(void *opaque, int fd)
     close(fd);
 }
 
+static int host_lock(void *opaque, int fd, int64_t byte)
+{
+    struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+    return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
+}
+
+static int host_is_locked(void *opaque, int fd, int64_t byte)
+{
+    /* no lock that anybody holds would let us have this one */
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+    return fcntl(fd, F_OFD_GETLK, &lock) < 0 ? -errno : lock.l_type != F_UNLCK;
+}
+
 const BlkHost blk_host_system = {
     .open = host_open,
     .stat = host_stat,
@@ -59,4 +74,6 @@ const BlkHost blk_host_system = {
     .pwritev = host_pwritev,
     .fdatasync = host_fdatasync,
     .close = host_close,
+    .lock = host_lock,
+    .is_locked = host_is_locked,
 };
