@@ -175,6 +175,11 @@ enum { DISK = 16 * 512 };
 /* A disk in memory whose calls can be made to fail. */
 typedef struct FakeHost {
     BlkHost host;
+    struct {
+        GMutex lock;
+        GCond changed;
+        bool wanted, entered, released; /* a read stops, has begun, may go on */
+    } stop;
     uint8_t bytes[DISK];
     unsigned syncs;
     int error; /* of every read, write and sync */
@@ -200,6 +205,15 @@ static ssize_t fake_preadv(void *opaque, int fd, const struct iovec *iov, int n,
 {
     FakeHost *fake = opaque;
 
+    if (fake->stop.wanted) {
+        g_mutex_lock(&fake->stop.lock);
+        fake->stop.entered = true;
+        g_cond_broadcast(&fake->stop.changed);
+        while (!fake->stop.released) {
+            g_cond_wait(&fake->stop.changed, &fake->stop.lock);
+        }
+        g_mutex_unlock(&fake->stop.lock);
+    }
     memcpy(iov[0].iov_base, fake->bytes + offset, iov[0].iov_len);
     return fake->error ? fake->error : (ssize_t)iov[0].iov_len;
 }
@@ -228,6 +242,7 @@ typedef struct BlkRig {
     FakeHost fake;
     Blk *blk;
     VirtioBench *b;
+    bool resets; /* write_register() resets the device, else it stops the queue */
 } BlkRig;
 
 static VirtioDev *make_blk(const VirtioSlot *slot, void *opaque)
@@ -433,6 +448,71 @@ static void test_blk_any_layout(void)
     blk_rig_clear(&rig);
 }
 
+static gpointer run_io(gpointer opaque)
+{
+    io_thread_run_all(opaque);
+    return NULL;
+}
+
+static gpointer write_register(gpointer opaque)
+{
+    BlkRig *rig = opaque;
+
+    virtio_bench_write(rig->b, VB_QUEUE_SEL, 0);
+    virtio_bench_write(rig->b, rig->resets ? VB_STATUS : VB_QUEUE_READY, 0);
+    return NULL;
+}
+
+/* Whether somebody waits for the queue's work in flight. */
+static bool is_draining(VirtioDev *dev)
+{
+    g_mutex_lock(&dev->device.lock);
+    bool draining = dev->queues[0].draining;
+    g_mutex_unlock(&dev->device.lock);
+    return draining;
+}
+
+/* A reset, or a queue's stop, while a read is under way: other registers go on meanwhile, it waits
+ * for the read, and the request is forgotten. */
+static void test_blk_stop_in_flight(gconstpointer data)
+{
+    static const uint8_t header[16];
+    VirtioBenchPart parts[] = { { BUF, 16, false }, { DATA, 512, true }, { STATUS, 1, true } };
+    BlkRig rig;
+
+    blk_rig_init(&rig, false);
+    rig.resets = data != NULL;
+    rig.fake.stop.wanted = true;
+    virtio_bench_start(rig.b, 0);
+    gm_write(rig.b->bench.env.memory, BUF, header, sizeof(header));
+    virtio_bench_post(rig.b, 0, parts, 3);
+    virtio_bench_write(rig.b, VB_QUEUE_NOTIFY, 0);
+    GThread *io = g_thread_new("io", run_io, rig.b->io);
+    g_mutex_lock(&rig.fake.stop.lock);
+    while (!rig.fake.stop.entered) {
+        g_cond_wait(&rig.fake.stop.changed, &rig.fake.stop.lock);
+    }
+    g_mutex_unlock(&rig.fake.stop.lock);
+    g_assert_cmpuint(virtio_bench_read(rig.b, VB_STATUS), ==, 15); /* the lock is open */
+    GThread *guest = g_thread_new("guest", write_register, &rig);
+    while (!is_draining(rig.b->dev)) {
+        g_thread_yield();
+    }
+    g_assert_cmpuint(virtio_bench_read(rig.b, VB_STATUS), ==, 15); /* not yet */
+    g_mutex_lock(&rig.fake.stop.lock);
+    rig.fake.stop.released = true;
+    g_cond_broadcast(&rig.fake.stop.changed);
+    g_mutex_unlock(&rig.fake.stop.lock);
+    g_thread_join(guest);
+    g_thread_join(io);
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 0, NULL), ==, -1);
+    g_assert_cmpuint(virtio_bench_read(rig.b, VB_QUEUE_READY), ==, 0);
+    g_assert_false(rig.b->bench.level[0]);
+    virtio_bench_start(rig.b, 0);
+    g_assert_cmpuint(request(&rig, 0, 0, 512), ==, 0);
+    blk_rig_clear(&rig);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -450,6 +530,8 @@ int main(int argc, char **argv)
     g_test_add_func("/blk/writes-are-durable-without-flush", test_blk_without_flush);
     g_test_add_func("/blk/host-errors", test_blk_host_errors);
     g_test_add_func("/blk/malformed", test_blk_malformed);
+    g_test_add_data_func("/blk/reset-in-flight", GUINT_TO_POINTER(1), test_blk_stop_in_flight);
+    g_test_add_data_func("/blk/queue-stop-in-flight", NULL, test_blk_stop_in_flight);
     g_test_add_func("/blk/any-layout", test_blk_any_layout);
     return g_test_run();
 }
