@@ -4,6 +4,7 @@
  */
 #include "engine/dbt/host/x86_64/code.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -158,11 +159,19 @@ static void make_fixed(Code *code)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+/* CPUID 80000001h ECX bit 5; clang 14's __builtin_cpu_supports() does not know the name. */
+static bool has_lzcnt(void)
+{
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+
+    return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & bit_LZCNT);
+}
+
 static HostFeatures find_features(void)
 {
     __builtin_cpu_init();
     return (HostFeatures){
-        .lzcnt = __builtin_cpu_supports("lzcnt"),
+        .lzcnt = has_lzcnt(),
         .tzcnt = __builtin_cpu_supports("bmi"),
         .popcnt = __builtin_cpu_supports("popcnt"),
         .bmi2 = __builtin_cpu_supports("bmi2"),
