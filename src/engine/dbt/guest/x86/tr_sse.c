@@ -235,14 +235,18 @@ void tr_cvt_to_reg(X86Tr *t, const X86Insn *insn)
     tr_set_operand(t, insn, 0, value);
 }
 
+/* As on AMD only a register operand touches the x87; Intel enters MMX with memory too. */
 void tr_cvt_from_mmx(X86Tr *t, const X86Insn *insn)
 {
-    tr_x87_pending(t);
+    bool mmx = insn->op[1].kind != OPERAND_MEM;
     unsigned to = tr_vector_offset(insn->op[0].reg);
-    unsigned from = mmx_operand(t, insn, 1);
 
+    if (mmx) {
+        tr_x87_pending(t);
+    }
+    unsigned from = mmx_operand(t, insn, 1);
     emit(t, insn, insn->opcode->argument, to, to, from);
-    if (insn->op[1].kind != OPERAND_MEM || insn->opcode->argument == X86_VECTOR_cvtpi2ps) {
+    if (mmx) {
         mmx_enter(t);
     }
 }
@@ -466,27 +470,26 @@ void tr_movdq2q(X86Tr *t, const X86Insn *insn)
     put_mmx(t, insn->op[0].reg, value);
 }
 
-/* Bytes chosen by a mask, to DS:rDI. */
+/* Bytes chosen by a mask, to DS:rDI.  As on AMD, MMX is entered even if a byte can't be written. */
 void tr_maskmov(X86Tr *t, const X86Insn *insn)
 {
     bool mmx = insn->op[0].kind == OPERAND_MMX;
+    unsigned segment = insn->segment_override == X86_NO_REG ? X86_DS : insn->segment_override;
+    unsigned size = mmx ? 8 : 16;
 
     if (mmx) {
         tr_x87_pending(t);
     }
-    unsigned segment = insn->segment_override == X86_NO_REG ? X86_DS : insn->segment_override;
-    unsigned size = mmx ? 8 : 16;
     IrVal offset = tr_reg_part(t, X86_RDI, insn->address_size, false);
     IrVal address = tr_segment_address(t, segment, offset, size, true);
     unsigned from = mmx ? mmx_offset(insn->op[0].reg) : tr_vector_offset(insn->op[0].reg);
     unsigned mask = mmx ? mmx_offset(insn->op[1].reg) : tr_vector_offset(insn->op[1].reg);
     IrVal places = ir_const(t->ir, from | (uint64_t)mask << 32);
     IrVal how = ir_const(t->ir, tr_mmu(t, segment) | size << 8);
-
-    tr_call(t, X86_CALL_maskmov, address, places, how);
     if (mmx) {
         mmx_enter(t);
     }
+    tr_call(t, X86_CALL_maskmov, address, places, how);
 }
 
 /* --- single lanes */

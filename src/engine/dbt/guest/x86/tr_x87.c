@@ -115,6 +115,9 @@ void tr_x87_memory(X86Tr *t, const X86Insn *insn)
 
 void tr_x87_control(X86Tr *t, const X86Insn *insn)
 {
+    if (insn->opcode->argument == X87_DO(X87_NOP, X87_ST_I, 0)) {
+        return; /* doesn't even wait for exceptions */
+    }
     IrVal number = what(t, insn, insn->opcode->argument);
 
     call(t, X86_CALL_x87, number, number, number);

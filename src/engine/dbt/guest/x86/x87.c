@@ -463,48 +463,53 @@ static unsigned integer_width(X87From from)
     return from == X87_I16 ? 16 : from == X87_I32 ? 32 : 64;
 }
 
-/* ST(0) in the destination's format; the number of bytes. */
-static unsigned convert_to_bytes(X87Insn *x, uint8_t bytes[10])
+/* ST(0) in the destination's format. */
+static void convert_to_bytes(X87Insn *x, uint8_t bytes[10])
 {
     bool empty = x87_underflows(x, 0);
     FpNumber n = empty ? fp_default_nan() : x87_read(x, 0);
     FpRounding rounding = x->op == X87_STT ? FLOAT_TO_ZERO : x->env.rounding;
     X87Reg raw = empty ? x87_pack(n) : *x87_st(x->cpu, 0);
-    unsigned width;
 
     switch (x->from) {
     case X87_F32:
         store_le32(bytes, fp_pack32(fp_convert(&x->env, &fp_format32, n)));
-        return 4;
+        break;
     case X87_F64:
         store_le64(bytes, fp_pack64(fp_convert(&x->env, &fp_format64, n)));
-        return 8;
+        break;
     case X87_F80:
         store_le64(bytes, raw.mantissa);
         store_le16(bytes + 8, raw.sign_exponent);
-        return 10;
+        break;
     case X87_BCD:
         x87_to_bcd(&x->env, n, bytes);
-        return 10;
+        break;
     default:
-        width = integer_width(x->from);
-        store_le64(bytes, (uint64_t)fp_to_int(&x->env, n, width, rounding));
-        return width / 8;
+        store_le64(bytes, (uint64_t)fp_to_int(&x->env, n, integer_width(x->from), rounding));
+        break;
     }
 }
 
 /* FST, FIST and their kin.  A denormal operand is no exception here, but an unmasked overflow or
- * underflow keeps memory and stack as they are. */
+ * underflow keeps memory and stack as they are; the address must be good even so. */
 static void store_bytes(X87Insn *x, uint64_t gva, unsigned mmu)
 {
+    static const uint8_t sizes[] = {
+        [X87_F32] = 4, [X87_F64] = 8, [X87_F80] = 10, [X87_I16] = 2,
+        [X87_I32] = 4, [X87_I64] = 8, [X87_BCD] = 10,
+    };
     const unsigned stopping = FLOAT_INVALID | FLOAT_OVERFLOW | FLOAT_UNDERFLOW;
+    unsigned size = sizes[x->from];
     uint8_t bytes[10];
-    unsigned size = convert_to_bytes(x, bytes);
 
+    convert_to_bytes(x, bytes);
     x->env.flags &= (uint8_t)~FLOAT_DENORMAL;
     if (x->env.flags & ~x->env.masked & stopping) {
-        x->env.flags &= (uint8_t)~FLOAT_INEXACT;
-        finish(x);
+        if (mmu_probe(&x->cpu->base, gva, size, MMU_WRITE, mmu)) {
+            x->env.flags &= (uint8_t)~FLOAT_INEXACT;
+            finish(x);
+        }
         return;
     }
     x->status |= x->env.up ? FSW_C1 : 0;

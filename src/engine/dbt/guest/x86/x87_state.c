@@ -198,7 +198,23 @@ void x87_get_state(X86Cpu *cpu, const uint8_t image[X87_STATE_SIZE])
     get_registers(cpu, image + X87_ENVIRONMENT_SIZE);
 }
 
-/* --- helpers: linear, mmu, operand size */
+/* --- helpers: linear, mmu, operand size
+ * As AMD they touch the control word and then the last byte, which shows in CR2. */
+
+static bool load_image(DbtCpu *base, uint64_t gva, uint8_t *image, unsigned size, unsigned mmu)
+{
+    return mmu_probe(base, gva, 4, MMU_READ, mmu) &&
+           mmu_probe(base, gva + size - 1, 1, MMU_READ, mmu) &&
+           mmu_load_bytes(base, gva, image, size, mmu);
+}
+
+static bool store_image(DbtCpu *base, uint64_t gva, const uint8_t *image, unsigned size,
+                        unsigned mmu)
+{
+    return mmu_probe(base, gva, 4, MMU_WRITE, mmu) &&
+           mmu_probe(base, gva + size - 1, 1, MMU_WRITE, mmu) &&
+           mmu_store_bytes(base, gva, image, size, mmu);
+}
 
 static bool real_format(const X86Cpu *cpu)
 {
@@ -222,7 +238,7 @@ uint64_t x86_helper_fnstenv(DbtCpu *base, uint64_t gva, uint64_t mmu, uint64_t o
     uint8_t image[X87_ENVIRONMENT_SIZE];
     unsigned size = put_environment(cpu, image, operand_size != 2);
 
-    if (mmu_store_bytes(base, gva, image, size, (unsigned)mmu)) {
+    if (store_image(base, gva, image, size, (unsigned)mmu)) {
         x87_set_control(cpu, cpu->fcw | FLOAT_EXCEPTIONS);
     }
     return 0;
@@ -235,7 +251,7 @@ uint64_t x86_helper_fnsave(DbtCpu *base, uint64_t gva, uint64_t mmu, uint64_t op
     unsigned size = put_environment(cpu, image, operand_size != 2);
 
     put_registers(cpu, image + size);
-    if (mmu_store_bytes(base, gva, image, size + REGISTERS_SIZE, (unsigned)mmu)) {
+    if (store_image(base, gva, image, size + REGISTERS_SIZE, (unsigned)mmu)) {
         x87_init(cpu);
     }
     return 0;
@@ -248,7 +264,7 @@ uint64_t x86_helper_fldenv(DbtCpu *base, uint64_t gva, uint64_t mmu, uint64_t op
     bool wide = operand_size != 2;
     unsigned size = wide ? X87_ENVIRONMENT_SIZE : ENVIRONMENT16_SIZE;
 
-    if (mmu_load_bytes(base, gva, image, size, (unsigned)mmu)) {
+    if (load_image(base, gva, image, size, (unsigned)mmu)) {
         get_environment(cpu, image, wide, real_format(cpu));
     }
     return 0;
@@ -261,7 +277,7 @@ uint64_t x86_helper_frstor(DbtCpu *base, uint64_t gva, uint64_t mmu, uint64_t op
     bool wide = operand_size != 2;
     unsigned size = wide ? X87_ENVIRONMENT_SIZE : ENVIRONMENT16_SIZE;
 
-    if (mmu_load_bytes(base, gva, image, size + REGISTERS_SIZE, (unsigned)mmu)) {
+    if (load_image(base, gva, image, size + REGISTERS_SIZE, (unsigned)mmu)) {
         get_environment(cpu, image, wide, real_format(cpu));
         get_registers(cpu, image + size);
     }

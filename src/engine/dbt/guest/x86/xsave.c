@@ -5,7 +5,8 @@
  *
  * As AMD: the x87 instruction and data pointers are saved as 0 unless an exception is pending, and
  * always restored.  A component counts as in use if it isn't in its initial state.
- * Saving probes the whole area before it writes any of it.
+ * Saving probes the whole area before it writes any of it; as AMD the first and then the last
+ * byte are touched before the others, which shows in CR2.
  *
  * Threads: the vCPU's own.
  */
@@ -133,6 +134,12 @@ static bool fast_fxsave(const X86Cpu *cpu)
     return (cpu->msr.efer & EFER_FFXSR) && x86_code64(cpu) && cpu->cpl == 0;
 }
 
+static bool probe_ends(X86Cpu *cpu, uint64_t gva, unsigned size, MmuAccess access, unsigned mmu)
+{
+    return mmu_probe(&cpu->base, gva, 1, access, mmu) &&
+           mmu_probe(&cpu->base, gva + size - 1, 1, access, mmu);
+}
+
 static bool check_aligned(X86Cpu *cpu, uint64_t gva, unsigned align)
 {
     return !(gva & (align - 1)) || x86_raise_error(cpu, EXC_GP, 0);
@@ -144,7 +151,8 @@ uint64_t x86_helper_fxsave(DbtCpu *base, uint64_t gva, uint64_t mmu, uint64_t wi
     uint8_t area[LEGACY_SIZE];
     unsigned size = fast_fxsave(cpu) ? LEGACY_XMM : LEGACY_XMM + 16 * n_vectors(cpu);
 
-    if (!check_aligned(cpu, gva, 16)) {
+    if (!check_aligned(cpu, gva, 16) ||
+        !probe_ends(cpu, gva, LEGACY_SIZE, MMU_WRITE, (unsigned)mmu)) {
         return 0;
     }
     put_x87(cpu, area, wide);
@@ -160,6 +168,7 @@ uint64_t x86_helper_fxrstor(DbtCpu *base, uint64_t gva, uint64_t mmu, uint64_t w
     uint8_t area[LEGACY_SIZE];
 
     if (!check_aligned(cpu, gva, 16) ||
+        !probe_ends(cpu, gva, LEGACY_SIZE, MMU_READ, (unsigned)mmu) ||
         !mmu_load_bytes(base, gva, area, sizeof(area), (unsigned)mmu) ||
         !set_mxcsr(cpu, load_le32(area + LEGACY_MXCSR))) {
         return 0;
@@ -250,7 +259,7 @@ static void xsave(X86Cpu *cpu, uint64_t gva, unsigned mmu, bool wide, bool optim
 {
     uint64_t mask, present;
 
-    if (!xsave_begin(cpu, gva, &mask) ||
+    if (!xsave_begin(cpu, gva, &mask) || !probe_ends(cpu, gva, area_size(mask), MMU_WRITE, mmu) ||
         !mmu_probe(&cpu->base, gva, area_size(mask), MMU_WRITE, mmu) ||
         !mmu_load(&cpu->base, gva + HEADER, 8, mmu, &present)) {
         return;
@@ -279,6 +288,7 @@ uint64_t x86_helper_xsavec(DbtCpu *base, uint64_t gva, uint64_t mmu, uint64_t wi
     uint64_t mask;
 
     if (!xsave_begin(cpu, gva, &mask) ||
+        !probe_ends(cpu, gva, area_size(mask), MMU_WRITE, (unsigned)mmu) ||
         !mmu_probe(base, gva, area_size(mask), MMU_WRITE, (unsigned)mmu)) {
         return 0;
     }
@@ -351,7 +361,10 @@ uint64_t x86_helper_xrstor(DbtCpu *base, uint64_t gva, uint64_t mmu, uint64_t wi
     uint8_t area[AVX + AVX_SIZE];
     uint64_t mask;
 
+    /* the header comes first here */
     if (!xsave_begin(cpu, gva, &mask) ||
+        !mmu_load_bytes(base, gva + HEADER, area + HEADER, HEADER_SIZE, (unsigned)mmu) ||
+        !probe_ends(cpu, gva, area_size(mask), MMU_READ, (unsigned)mmu) ||
         !mmu_load_bytes(base, gva, area, area_size(mask), (unsigned)mmu)) {
         return 0;
     }
