@@ -10,6 +10,7 @@
 #include "engine/dbt/host/interp/interp.h"
 #include "engine/dbt/host/native.h"
 #include "engine/dbt/run/mmu.h"
+#include "engine/dbt/run/ram.h"
 #include "engine/dbt/run/toy.h"
 
 enum { RAM = 1 << 20, MAX_CPUS = 4 };
@@ -257,9 +258,9 @@ static void test_kick(gconstpointer backend)
     Bench b = bench_new(backend, 1);
     Runner r;
 
-    put_code(&b, 0x1000, P("i\1j\xfc"));
+    put_code(&b, 0x1000, P("i\1s\1\x80j\xf9"));
     start(&r, b.cpu[0], 0x1000);
-    while (!__atomic_load_n(&b.cpu[0]->r[1], __ATOMIC_RELAXED)) {
+    while (!ram_load(gm_ram(b.memory, 0x800, 1), 1)) {
         g_thread_yield();
     }
     dbt_attention(&b.cpu[0]->base, ATTENTION_KICK);
