@@ -216,7 +216,7 @@ typedef struct PortCase {
     bool permitted;
 } PortCase;
 
-/* The bitmap at 68h of the TSS permits 10h to 17h and 1Fh to 20h; its last byte is 2000h's. */
+/* The bitmap at 68h of the TSS permits 10h to 17h and 1Fh to 20h; it ends with port 87h's byte. */
 static const PortCase port_cases[] = {
     { "ring-0", MODE_PROTECTED, 0, 0, 0x80, 4, true },
     { "real", MODE_REAL, 0, 0, 0x80, 4, true },
@@ -243,6 +243,7 @@ static void test_port(gconstpointer data)
     bench_poke(bench, BENCH_TSS + 0x68 + 2, 0, 1);
     bench_poke(bench, BENCH_TSS + 0x68 + 3, 0x7f, 1);
     bench_poke(bench, BENCH_TSS + 0x68 + 4, 0xfe, 1);
+    bench->cpu->tr.limit = 0x68 + 0x10;
     x86_set_rflags(bench->cpu, c->iopl << 12, FLAG_IOPL);
     x86_helper_in(&bench->cpu->base, c->port, c->size, 0);
     bench_expect(bench, c->permitted ? NONE : EXC_GP, c->permitted ? NONE : 0);
