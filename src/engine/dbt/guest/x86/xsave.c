@@ -396,10 +396,8 @@ uint64_t x86_helper_maskmov(DbtCpu *base, uint64_t gva, uint64_t places, uint64_
     const uint8_t *mask = (const uint8_t *)base + (places >> 32);
     unsigned mmu = how & 0xff, size = (unsigned)(how >> 8);
 
-    for (unsigned i = 0; i < size; i++) {
-        if ((mask[i] & 0x80) && !mmu_probe(base, gva + i, 1, MMU_WRITE, mmu)) {
-            return 0;
-        }
+    if (!mmu_probe(base, gva, size, MMU_WRITE, mmu)) { /* as AMD: whatever the mask */
+        return 0;
     }
     for (unsigned i = 0; i < size; i++) {
         if (mask[i] & 0x80) {
