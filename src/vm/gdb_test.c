@@ -473,6 +473,24 @@ static void test_lost(void)
     fake_free(fake);
 }
 
+/* The longest write that fits its packet is taken or refused whole, never written beyond. */
+static void test_long_write(void)
+{
+    Fake *fake = fake_new();
+    g_autoptr(GdbSession) session = gdb_session_new(&fake->target, &at_start, NULL);
+    enum { BYTES = (GDB_PACKET_MAX - 8) / 2 };
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    g_string_printf(text, "M0,%x:", BYTES);
+    for (unsigned i = 0; i < BYTES; i++) {
+        g_string_append(text, "aa");
+    }
+    g_assert_cmpuint(text->len, ==, GDB_PACKET_MAX);
+    g_autofree char *answer = ask(session, text->str, text->len);
+    g_assert_cmpstr(answer, ==, "E16");
+    fake_free(fake);
+}
+
 static void test_too_many_points(void)
 {
     Fake *fake = fake_new();
@@ -499,6 +517,7 @@ int main(int argc, char **argv)
     g_test_add_func("/gdb/stops", test_stops);
     g_test_add_func("/gdb/ends", test_ends);
     g_test_add_func("/gdb/lost", test_lost);
+    g_test_add_func("/gdb/long-write", test_long_write);
     g_test_add_func("/gdb/too-many-points", test_too_many_points);
     return g_test_run();
 }

@@ -15,6 +15,7 @@
 #include "common/error.h"
 #include "config/options.h"
 #include "vm/describe.h"
+#include "vm/names.h"
 #include "vm/report.h"
 #include "vm/signals.h"
 #include "vm/vm.h"
@@ -62,7 +63,7 @@ static Status run(const VmConfig *config, int *ret_signal)
     g_autofree char *reason = NULL;
     guint source = 0;
 
-    if (!vm_config_check(config, &error)) {
+    if (!vm_config_check(config, &error) || !names_check(config, &error)) {
         return report_error(error);
     }
     const Engine *engine = engine_choose(config->engine, &reason, &error);

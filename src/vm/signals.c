@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "vm/terminal.h"
 
-static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGTSTP };
+static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT };
 
 static void fill(sigset_t *set)
 {
@@ -41,6 +42,8 @@ static gboolean on_signal(gint fd, GIOCondition condition, gpointer data)
     }
     if (info.ssi_signo == SIGTSTP) {
         vm_stop_job(vm);
+    } else if (info.ssi_signo == SIGCONT) {
+        terminal_again();
     } else {
         vm_end_by_signal(vm, (int)info.ssi_signo);
     }

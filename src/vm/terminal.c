@@ -20,7 +20,7 @@ static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS,
 static struct {
     volatile sig_atomic_t raw;
     int fd;
-    struct termios before;
+    struct termios before, ours;
     struct sigaction actions[G_N_ELEMENTS(crashes)]; /* that ours replaced */
 } terminal;
 
@@ -54,7 +54,6 @@ static void on_crash(int number, siginfo_t *info, void *context)
 bool terminal_raw(int fd, GError **error)
 {
     struct sigaction action = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO };
-    struct termios raw;
 
     g_assert(!terminal.raw);
     if (!isatty(fd)) {
@@ -64,15 +63,15 @@ bool terminal_raw(int fd, GError **error)
         set_error_errno(error, errno, "cannot read the terminal's mode");
         return false;
     }
-    raw = terminal.before;
-    cfmakeraw(&raw);
+    terminal.ours = terminal.before;
+    cfmakeraw(&terminal.ours);
     sigemptyset(&action.sa_mask);
     for (unsigned i = 0; i < G_N_ELEMENTS(crashes); i++) {
         sigaction(crashes[i], &action, &terminal.actions[i]);
     }
     terminal.fd = fd;
     terminal.raw = 1;
-    if (tcsetattr(fd, TCSANOW, &raw) < 0) {
+    if (tcsetattr(fd, TCSANOW, &terminal.ours) < 0) {
         int err = errno;
         terminal_restore();
         set_error_errno(error, err, "cannot put the terminal into raw mode");
@@ -88,5 +87,12 @@ void terminal_restore(void)
         for (unsigned i = 0; i < G_N_ELEMENTS(crashes); i++) {
             sigaction(crashes[i], &terminal.actions[i], NULL);
         }
+    }
+}
+
+void terminal_again(void)
+{
+    if (terminal.raw && tcgetpgrp(terminal.fd) == getpgrp()) {
+        tcsetattr(terminal.fd, TCSANOW, &terminal.ours);
     }
 }

@@ -17,5 +17,8 @@ bool terminal_raw(int fd, GError **error);
 /* As it was before; does nothing if it isn't raw. */
 void terminal_restore(void);
 
+/* Make it raw once more, if it should be: a shell has used it while the process was stopped. */
+void terminal_again(void);
+
 /* Whether the terminal is raw: a line of ours must then end in "\r\n". */
 bool terminal_is_raw(void);
