@@ -63,7 +63,7 @@ static int pending(const PicChip *chip)
         in_service &= ~chip->imr;
     }
     if (chip->fully_nested) {
-        in_service &= ~(1U << CASCADE); /* the second chip sorts its own out */
+        in_service &= (uint8_t) ~(1U << CASCADE); /* the second chip sorts its own out */
     }
     return rank(chip, pin) < rank(chip, highest(chip, in_service)) ? pin : -1;
 }
@@ -76,7 +76,7 @@ static void update(Pic *pic)
     if (pending(&pic->chip[1]) >= 0) {
         first->irr |= 1U << CASCADE;
     } else {
-        first->irr &= ~(1U << CASCADE);
+        first->irr &= (uint8_t) ~(1U << CASCADE);
     }
     irq_set(&pic->intr, pending(first) >= 0);
 }
@@ -129,7 +129,7 @@ uint8_t pic_ack(Pic *pic)
             serve(chip, (unsigned)pin);
         }
     }
-    uint8_t vector = chip->vector_base + (pin < 0 ? SPURIOUS : pin);
+    uint8_t vector = (uint8_t)(chip->vector_base + (pin < 0 ? SPURIOUS : pin));
     update(pic);
     g_mutex_unlock(&pic->device.lock);
     return vector;
@@ -140,7 +140,7 @@ static void end_of_interrupt(PicChip *chip, int pin, bool rotate)
     if (pin < 0) {
         return;
     }
-    chip->isr &= ~(1U << pin);
+    chip->isr &= (uint8_t) ~(1U << pin);
     if (rotate) {
         chip->first = ((unsigned)pin + 1) % PINS;
     }

@@ -185,7 +185,7 @@ static uint64_t round_up(uint64_t at, uint64_t unit)
 static uint64_t alarm_in_minute(const Rtc *rtc, uint64_t at)
 {
     for (uint64_t s = at; s < round_up(at, 60); s++) {
-        if (alarm_match(rtc->cmos[SECONDS_ALARM], encode(rtc, s % 60))) {
+        if (alarm_match(rtc->cmos[SECONDS_ALARM], encode(rtc, (unsigned)(s % 60)))) {
             return s;
         }
     }
@@ -198,7 +198,7 @@ static uint64_t alarm_in_hour(const Rtc *rtc, uint64_t at)
     uint64_t found = NO_ALARM;
 
     for (uint64_t end = round_up(at, 3600); at < end && found == NO_ALARM; at = round_up(at, 60)) {
-        if (alarm_match(rtc->cmos[MINUTES_ALARM], encode(rtc, at / 60 % 60))) {
+        if (alarm_match(rtc->cmos[MINUTES_ALARM], encode(rtc, (unsigned)(at / 60 % 60)))) {
             found = alarm_in_minute(rtc, at);
         }
     }
@@ -213,7 +213,7 @@ static uint64_t next_alarm_s(const Rtc *rtc, uint64_t after_s)
 
     /* a day, and the hour that it began in once more */
     for (unsigned hours = 0; hours < 25 && found == NO_ALARM; hours++) {
-        if (alarm_match(rtc->cmos[HOURS_ALARM], encode_hour(rtc, at / 3600 % 24))) {
+        if (alarm_match(rtc->cmos[HOURS_ALARM], encode_hour(rtc, (unsigned)(at / 3600 % 24)))) {
             found = alarm_in_hour(rtc, at);
         }
         at = round_up(at, 3600);

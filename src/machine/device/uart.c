@@ -59,7 +59,7 @@ static uint8_t fifo_pop(UartFifo *fifo)
 {
     uint8_t byte = fifo->data[fifo->head % FIFO_SIZE];
 
-    fifo->head = (fifo->head + 1) % FIFO_SIZE;
+    fifo->head = (uint8_t)((fifo->head + 1) % FIFO_SIZE);
     fifo->used--;
     return byte;
 }
