@@ -36,7 +36,7 @@ typedef struct GdbTarget {
     /* How many bytes from @gva on could be copied: @len, or fewer. */
     size_t (*read)(void *opaque, unsigned cpu, uint64_t gva, void *data, size_t len);
     size_t (*write)(void *opaque, unsigned cpu, uint64_t gva, const void *data, size_t len);
-    /* Let vCPU i go on as how[i] says, with these points; gdb_session_stopped() tells of the end. */
+    /* Let vCPU i go on as how[i] says, with these points; gdb_session_stopped() tells when. */
     void (*resume)(void *opaque, const GdbResume *how, const DebugPoint *points, unsigned n);
     /* Stop all vCPUs soon; gdb_session_stopped() tells when. */
     void (*halt)(void *opaque);

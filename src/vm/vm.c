@@ -349,6 +349,7 @@ static gboolean act(gpointer data)
         act_on(vm, &event);
     } else {
         report("a vCPU doesn't stop: this is a defect of engine %s; ending", vm->engine->name);
+        terminal_restore();
         _exit(STATUS_FAILED); /* its thread can't be joined, nor its memory freed */
     }
     return G_SOURCE_REMOVE;

@@ -15,6 +15,7 @@ import time
 import traceback
 
 sys.dont_write_bytecode = True
+ENGINE = os.environ.get("INSULA_ENGINE", "interpreter")
 LIMIT = 60  # seconds until a wait is given up; generous, for sanitizers on a busy machine
 
 
@@ -94,7 +95,7 @@ class Tools:
         return os.path.join(self.folder, name)
 
     def words(self, *options):
-        return [self.vm, "--engine", "interpreter", "--kernel", self.kernel, "--memory", "16M",
+        return [self.vm, "--engine", ENGINE, "--kernel", self.kernel, "--memory", "16M",
                 *options]
 
     def start(self, *options, **how):
