@@ -34,6 +34,7 @@ struct Pic {
     IrqLine intr; /* fixed after create */
     /* lock: device.lock */
     PicChip chip[2];
+    bool raised; /* INTR as it was last told */
 };
 
 /* The bit of highest priority in @bits, as pin number; -1: none. */
@@ -78,7 +79,11 @@ static void update(Pic *pic)
     } else {
         first->irr &= (uint8_t) ~(1U << CASCADE);
     }
-    irq_set(&pic->intr, pending(first) >= 0);
+    bool raised = pending(first) >= 0;
+    if (raised != pic->raised) { /* the engine need not hear of each access */
+        pic->raised = raised;
+        irq_set(&pic->intr, raised);
+    }
 }
 
 void pic_set_line(Pic *pic, unsigned pin, bool level)
@@ -314,7 +319,10 @@ static void reset(Device *device)
 
 static bool loaded(Device *device, GError **error)
 {
-    update(container_of(device, Pic, device));
+    Pic *pic = container_of(device, Pic, device);
+
+    irq_set(&pic->intr, pic->raised); /* whoever listens now has not heard it */
+    update(pic);
     return true;
 }
 
