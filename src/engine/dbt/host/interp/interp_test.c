@@ -21,6 +21,13 @@ typedef struct Bench {
     IrBlock ir;
 } Bench;
 
+/* Begin a new block. */
+static void bench_restart(Bench *b)
+{
+    ir_block_clear(&b->ir);
+    ir_insn(&b->ir, 0);
+}
+
 static Bench *bench_new(void)
 {
     Bench *b = g_new0(Bench, 1);
@@ -31,8 +38,7 @@ static Bench *bench_new(void)
     EngineConfig config = { .memory = b->memory, .clock = b->clock, .cpus = 1 };
     b->vm = dbt_vm_new(&toy_isa, &config, NULL);
     b->cpu = (ToyCpu *)dbt_cpu_new(b->vm, 0);
-    ir_block_clear(&b->ir);
-    ir_insn(&b->ir, 0);
+    bench_restart(b);
     return b;
 }
 
@@ -168,11 +174,12 @@ static const uint64_t samples[] = {
     0x123456789abcdef0,
 };
 
-static void check_binary(IrOp op32, bool wide, bool immediate, const uint64_t ab[2])
+static void check_binary(Bench *b, IrOp op32, int form, const uint64_t ab[2])
 {
-    Bench *b = bench_new();
+    bool wide = form & 1, immediate = form & 2;
     IrOp op = (IrOp)(op32 + wide);
 
+    bench_restart(b);
     b->cpu->r[0] = ab[0];
     b->cpu->r[1] = ab[1];
     IrVal x = ir_get(&b->ir, REG(0), 8);
@@ -185,21 +192,23 @@ static void check_binary(IrOp op32, bool wide, bool immediate, const uint64_t ab
                 "x, not %" G_GINT64_MODIFIER "x",
                 ir_ops[op + 2 * immediate].name, ab[0], ab[1], got, want);
     }
-    bench_free(b);
 }
 
 static void test_binary(void)
 {
+    Bench *b = bench_new();
+
     for (IrOp op = IR_ADD32; op <= IR_LES32; op = (IrOp)(op + 4)) {
         for (size_t i = 0; i < G_N_ELEMENTS(samples); i += 1) {
             for (size_t j = i % 3; j < G_N_ELEMENTS(samples); j += 3) {
                 const uint64_t ab[2] = { samples[i], samples[j] };
                 for (int form = 0; form < 4; form++) {
-                    check_binary(op, form & 1, form & 2, ab);
+                    check_binary(b, op, form, ab);
                 }
             }
         }
     }
+    bench_free(b);
 }
 
 static const struct {
