@@ -40,7 +40,9 @@ static Bench bench_new(const Backend *backend, unsigned cpus)
 static void bench_free(Bench *b)
 {
     for (unsigned i = 0; i < MAX_CPUS; i++) {
-        dbt_cpu_free(&b->cpu[i]->base);
+        if (b->cpu[i]) {
+            dbt_cpu_free(&b->cpu[i]->base);
+        }
     }
     dbt_vm_free(b->vm);
     gm_free(b->memory);
