@@ -3,6 +3,7 @@
  * The differential test of the x86 guest against this host's CPU, see diff.h.
  *
  *   diff_test [--sequences N] [--seed N] [--only NAME,...] [--report] [--keep-going N]
+ *             [--interpret]
  *
  * Prints TAP; a difference is shown with the sequence, its start and both ends.  A run is repeated
  * with the seed that it prints.
@@ -19,6 +20,8 @@
 #include "common/bits.h"
 #include "diff.h"
 #include "engine/dbt/guest/x86/x86.h"
+#include "engine/dbt/host/interp/interp.h"
+#include "engine/dbt/host/native.h"
 
 static const char *const gpr_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                            "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
@@ -27,7 +30,7 @@ typedef struct Options {
     int64_t sequences, seed;
     int keep_going;
     char *only;
-    gboolean report;
+    gboolean report, interpret;
 } Options;
 
 /* --- showing ---------------------------------------------------------------------------------- */
@@ -52,6 +55,16 @@ static void show_code(const DiffSequence *sequence)
         printf("  %s\n", known ? insn.text : "(unknown)");
         offset += ours.length;
     }
+}
+
+static void show_start(const DiffState *in)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        printf("%s%-3s %016" PRIx64, i % 4 ? " " : "#   ", gpr_names[i], in->gpr[i]);
+        printf("%s", i % 4 == 3 ? "\n" : "");
+    }
+    printf("#   flags %" PRIx64 ", mxcsr %x, fcw %x\n", in->rflags, load_le32(in->fxsave + 24),
+           load_le16(in->fxsave));
 }
 
 static void show_number(const char *name, uint64_t in, uint64_t native, uint64_t guest)
@@ -153,6 +166,7 @@ static bool check(Guest *guest, DiffBatch *batch, unsigned index)
     c.show = true;
     printf("# different:\n");
     show_code(sequence);
+    show_start(&sequence->in);
     compare(&c, batch->data);
     fflush(stdout);
     return false;
@@ -164,7 +178,8 @@ static uint64_t run(const Options *options)
     DiffBatch *batch = native_batch_new();
     Generator *generator =
         generator_new((uint64_t)options->seed, options->only, native_has_code32());
-    Guest *guest = guest_new();
+    Guest *guest =
+        guest_new(options->interpret || !native_backend ? &interp_backend : native_backend);
     uint64_t different = 0;
 
     for (int64_t done = 0; done < options->sequences; done += batch->n) {
@@ -202,6 +217,7 @@ int main(int argc, char **argv)
         { "only", 0, 0, G_OPTION_ARG_STRING, &options.only, "instructions to use", "NAME,..." },
         { "report", 0, 0, G_OPTION_ARG_NONE, &options.report, "what was not compared", NULL },
         { "keep-going", 0, 0, G_OPTION_ARG_INT, &options.keep_going, "differences to show", "N" },
+        { "interpret", 0, 0, G_OPTION_ARG_NONE, &options.interpret, "don't make host code", NULL },
         { NULL }
     };
     GOptionContext *context = g_option_context_new(NULL);

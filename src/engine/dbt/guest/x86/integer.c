@@ -52,6 +52,14 @@ HELPER(check_canonical)
     return 0;
 }
 
+HELPER(check_call)
+{
+    if ((uint64_t)sign_extend(a, 48) != a && mmu_probe(base, b, 8, MMU_WRITE, (unsigned)c)) {
+        x86_raise_error(x86_cpu(base), EXC_GP, 0);
+    }
+    return 0;
+}
+
 HELPER(check_alignment)
 {
     if (a & (b - 1)) {

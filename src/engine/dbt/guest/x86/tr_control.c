@@ -21,10 +21,17 @@ void tr_jmp_near(X86Tr *t, const X86Insn *insn)
     tr_jump_to(t, insn, offset);
 }
 
+/* An odd condition is the opposite of an even one: the exits change places instead. */
 void tr_jcc(X86Tr *t, const X86Insn *insn)
 {
-    IrVal condition = tr_condition(t, insn->code & 15);
+    unsigned cc = insn->code & 15;
 
+    if ((cc & 1) && tr_is_simple_jump(t, insn, insn->op[0].imm)) {
+        IrVal condition = tr_condition(t, cc & 14);
+        tr_exit_choice(t, condition, t->next, (int64_t)(t->next + insn->op[0].imm));
+        return;
+    }
+    IrVal condition = tr_condition(t, cc);
     tr_jump_if(t, insn, condition, insn->op[0].imm);
 }
 
@@ -36,9 +43,20 @@ void tr_jcxz(X86Tr *t, const X86Insn *insn)
     tr_jump_if(t, insn, condition, insn->op[0].imm);
 }
 
+/* Measured on AMD: F3 makes LOOPNE a LOOPE, and F2 the other way round. */
+static unsigned loop_kind(const X86Insn *insn)
+{
+    unsigned kind = insn->opcode->argument;
+
+    if (kind == 2 || (!insn->rep && !insn->repne)) {
+        return kind;
+    }
+    return insn->rep ? 1 : 0;
+}
+
 void tr_loop(X86Tr *t, const X86Insn *insn)
 {
-    unsigned size = insn->address_size, kind = insn->opcode->argument;
+    unsigned size = insn->address_size, kind = loop_kind(insn);
     IrVal count = tr_reg(t, X86_RCX);
 
     count = ir_binary_imm(t->ir, IR_SUB64, count, 1);
@@ -67,9 +85,20 @@ static void push_return(X86Tr *t, const X86Insn *insn)
     tr_set_sp(t, sp);
 }
 
+/* In 64-bit mode a fault of the push comes before that of a target that isn't canonical. */
+static IrVal call_target64(X86Tr *t, IrVal offset)
+{
+    IrVal sp = tr_sp_plus(t, -8);
+    IrVal mmu = ir_const(t->ir, tr_mmu(t, X86_SS));
+
+    tr_call_keep(t, X86_CALL_check_call, offset, sp, mmu);
+    return offset;
+}
+
 void tr_call_near(X86Tr *t, const X86Insn *insn)
 {
     bool relative = insn->op[0].kind == OPERAND_REL;
+    bool wide = tr_mode(t) == X86_MODE64 && insn->operand_size == 8;
 
     if (relative && ((t->key & KEY_FLAT) || tr_mode(t) == X86_MODE64)) {
         push_return(t, insn);
@@ -77,7 +106,7 @@ void tr_call_near(X86Tr *t, const X86Insn *insn)
         return;
     }
     IrVal offset = relative ? tr_relative(t, insn->op[0].imm) : tr_operand_raw(t, insn, 0);
-    IrVal target = tr_target(t, insn, offset);
+    IrVal target = wide ? call_target64(t, offset) : tr_target(t, insn, offset);
     push_return(t, insn);
     tr_exit_to(t, target);
 }

@@ -247,6 +247,18 @@ static IrVal below_or_equal(X86Tr *t)
     return ir_binary(t->ir, IR_OR32, carry, zero);
 }
 
+/* Two operands whose signs tell, with the result's, that a sum or difference went too far. */
+static IrVal overflow_of_sum(X86Tr *t, bool subtract)
+{
+    const TrRecord *record = &t->flags.now;
+    IrVal result = result_of(t);
+    IrVal first = ir_binary(t->ir, IR_XOR64, record->a, result);
+    IrVal second = ir_binary(t->ir, IR_XOR64, record->b, subtract ? record->a : result);
+    IrVal both = ir_binary(t->ir, IR_AND64, first, second);
+
+    return ir_extract(t->ir, both, 8 * record_size(record) - 1, 1);
+}
+
 static IrVal overflow_of(X86Tr *t)
 {
     const TrRecord *record = &t->flags.now;
@@ -254,6 +266,9 @@ static IrVal overflow_of(X86Tr *t)
     switch (record_kind(record)) {
     case FOP_FLAGS:
         return bit_of(t, record->a, 11);
+    case FOP_ADD:
+    case FOP_SUB:
+        return overflow_of_sum(t, record_kind(record) == FOP_SUB);
     case FOP_LOGIC:
     case FOP_BMI:
         return ir_const(t->ir, 0);
@@ -361,9 +376,22 @@ void tr_set_inc_flags(X86Tr *t, unsigned flag_op, IrVal result)
     }
 }
 
+/* Whether two values are the same, or made in the same way of the same register. */
+static bool same_value(const X86Tr *t, IrVal a, IrVal b)
+{
+    const IrNode *x = &t->ir->nodes[a], *y = &t->ir->nodes[b];
+
+    return a == b || (x->op == IR_AND32I && y->op == IR_AND32I && x->a == y->a && x->imm == y->imm);
+}
+
 void tr_set_shift_flags(X86Tr *t, unsigned flag_op, IrVal operand, IrVal count, IrVal result)
 {
-    tr_sync_flags(t);
+    const TrFlags *f = &t->flags;
+
+    /* a shift by the same count before this one: either both set flags, or none does */
+    if (f->kind != FLAGS_SHIFT || !f->dirty || !same_value(t, f->now.b, count)) {
+        tr_sync_flags(t);
+    }
     tr_set_flags(t, flag_op, operand, count, result);
     t->flags.kind = FLAGS_SHIFT;
 }

@@ -82,10 +82,12 @@ void tr_lea(X86Tr *t, const X86Insn *insn)
 
 void tr_cmov(X86Tr *t, const X86Insn *insn)
 {
+    unsigned cc = insn->code & 15;
     IrVal source = tr_operand_raw(t, insn, 1);
-    IrVal condition = tr_condition(t, insn->code & 15);
+    IrVal condition = tr_condition(t, cc & 14);
     IrVal old = tr_reg(t, insn->op[0].reg);
-    IrVal value = ir_select(t->ir, condition, source, old);
+    IrVal value = cc & 1 ? ir_select(t->ir, condition, old, source)
+                         : ir_select(t->ir, condition, source, old);
 
     tr_set_operand(t, insn, 0, value);
 }

@@ -197,6 +197,11 @@ static bool is_simple(const X86Tr *t, const X86Insn *insn, int64_t delta)
            (t->key & KEY_FLAT) && t->start + (uint64_t)delta <= UINT32_MAX;
 }
 
+bool tr_is_simple_jump(const X86Tr *t, const X86Insn *insn, uint64_t displacement)
+{
+    return is_simple(t, insn, (int64_t)(t->next + displacement));
+}
+
 void tr_jump(X86Tr *t, const X86Insn *insn, unsigned slot, uint64_t displacement)
 {
     int64_t delta = (int64_t)(t->next + displacement);

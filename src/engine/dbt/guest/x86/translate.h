@@ -162,6 +162,8 @@ void tr_exit_next(X86Tr *t);  /* go on behind this instruction, same context */
 void tr_exit_stop(X86Tr *t);  /* the same, but context or interrupts may have changed */
 void tr_exit_state(X86Tr *t); /* to where a helper put base.pc */
 void tr_jump(X86Tr *t, const X86Insn *insn, unsigned slot, uint64_t displacement); /* relative */
+/* Whether that jump is an exit to an offset from the block's address, as tr_exit_choice() takes. */
+bool tr_is_simple_jump(const X86Tr *t, const X86Insn *insn, uint64_t displacement);
 void tr_jump_if(X86Tr *t, const X86Insn *insn, IrVal condition, uint64_t displacement);
 /* To the block's address + @yes if @condition holds, else + @no. */
 void tr_exit_choice(X86Tr *t, IrVal condition, int64_t yes, int64_t no);
