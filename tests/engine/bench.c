@@ -55,6 +55,28 @@ static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     record(opaque, (BenchAccess){ true, true, BENCH_MMIO + offset, value, size });
 }
 
+static uint64_t console_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return 0xe9; /* as Bochs and QEMU say: there is one */
+}
+
+static void console_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    Bench *bench = opaque;
+
+    g_string_append_c(bench->text, (char)value);
+}
+
+static void end_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    Bench *bench = opaque;
+
+    bench->ended = true;
+    bench->engine->vcpu_kick(bench->vcpu[0]);
+}
+
+static const IoOps console_ops = { console_read, console_write, 1 };
+static const IoOps end_ops = { console_read, end_write, 1 | 2 | 4 };
 static const IoOps port_ops = { port_read, port_write, 1 | 2 | 4 };
 static const IoOps mmio_ops = { mmio_read, mmio_write, 1 | 2 | 4 | 8 };
 
@@ -112,13 +134,25 @@ static void build_gdt(Bench *bench)
     }
 }
 
+static void add_regions(Bench *bench)
+{
+    const IoRegion ports[] = {
+        { "text", 0xe9, 1, &console_ops, bench, NULL },
+        { "end", 0xf4, 4, &end_ops, bench, NULL },
+        { "test ports", BENCH_PORT, BENCH_PORTS, &port_ops, bench, NULL },
+    };
+    const IoRegion registers = { "test registers", BENCH_MMIO, 0x1000, &mmio_ops, bench, NULL };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(ports); i++) {
+        gm_add_pio(bench->memory, &ports[i]);
+    }
+    gm_add_mmio(bench->memory, &registers);
+}
+
 Bench *bench_new(const Engine *engine, const BenchOptions *options)
 {
-    const IoRegion ports = { "test ports", BENCH_PORT, BENCH_PORTS, &port_ops, NULL, NULL };
-    const IoRegion registers = { "test registers", BENCH_MMIO, 0x1000, &mmio_ops, NULL, NULL };
     const BenchOptions none = { 0 };
     Bench *bench = g_new0(Bench, 1);
-    IoRegion region;
     GError *error = NULL;
 
     options = options ?: &none;
@@ -130,14 +164,10 @@ Bench *bench_new(const Engine *engine, const BenchOptions *options)
     bench->clock = options->manual_clock ? clock_new_manual() : clock_new_host();
     bench->host = clock_new_host();
     bench->memory = gm_new();
+    bench->text = g_string_new(NULL);
     gm_add_ram(bench->memory, 0, BENCH_RAM, &error);
     g_assert_no_error(error);
-    region = ports;
-    region.opaque = bench;
-    gm_add_pio(bench->memory, &region);
-    region = registers;
-    region.opaque = bench;
-    gm_add_mmio(bench->memory, &region);
+    add_regions(bench);
     build_tables(bench);
     build_gdt(bench);
     const EngineConfig config = {
@@ -166,6 +196,7 @@ void bench_free(Bench *bench)
     gm_free(bench->memory);
     clock_free(bench->clock);
     clock_free(bench->host);
+    g_string_free(bench->text, TRUE);
     g_mutex_clear(&bench->mutex);
     g_free(bench);
 }

@@ -6,6 +6,7 @@
  *   gpa 0         16 MiB of RAM: guests are loaded at BENCH_CODE; page tables that map the first
  *                 4 GiB one to one stand at BENCH_TABLES, a GDT and an empty IDT at BENCH_GDT
  *   gpa D0000000  4 KiB of test registers (BENCH_MMIO)
+ *   port E9h      a byte of text; port F4h: the guest's end, vcpu_run of vCPU 0 ends
  *   ports 100h to 11Fh  test ports: each access is logged; BENCH_STOP + n ends vcpu_run of vCPU n
  *
  * Threads: as engine.h; the log of accesses has a lock.
@@ -63,7 +64,9 @@ typedef struct Bench {
     int eoi_vector;      /* the last that the hook saw, or -1 */
     int extint_vector;   /* what the 8259s would give, or -1 */
     unsigned acks;
-    bool hung; /* a guest did not come back: the case has failed, the rest of it is skipped */
+    GString *text; /* what came to port E9h */
+    bool ended;    /* port F4h was written */
+    bool hung;     /* a guest did not come back: the case has failed, the rest of it is skipped */
 } Bench;
 
 typedef struct BenchOptions {
@@ -117,4 +120,4 @@ typedef struct BenchCase {
 } BenchCase;
 
 extern const BenchCase access_cases[], state_cases[], interrupt_cases[], debug_cases[],
-    time_cases[], thread_cases[], privileged_cases[];
+    time_cases[], thread_cases[];
