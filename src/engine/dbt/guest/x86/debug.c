@@ -90,17 +90,9 @@ void x86_io_breakpoint(X86Cpu *cpu, uint16_t port, unsigned size)
 
 /* --- code ------------------------------------------------------------------------------------- */
 
-bool x86_watches_code(const X86Cpu *cpu)
+bool x86_watches(const X86Cpu *cpu)
 {
-    if (cpu->base.debug_active) {
-        return true;
-    }
-    for (unsigned n = 0; n < POINTS && (cpu->dr7 & 0xff); n++) {
-        if (point_enabled(cpu, n) && point_kind(cpu, n) == POINT_CODE) {
-            return true;
-        }
-    }
-    return false;
+    return cpu->base.debug_active || (cpu->dr7 & 0xff);
 }
 
 static void tell_debugger(DbtCpu *cpu, DebugReason reason, uint64_t gva)

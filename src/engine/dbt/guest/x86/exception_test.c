@@ -614,6 +614,7 @@ static void test_mov_ss_delays_step(void)
     x86_helper_load_segment(&cpu->base, X86_SS, SEL_DATA, 1);
     x86_poll(&cpu->base);
     g_assert_cmphex(cpu->base.pc, ==, BENCH_PC);
+    g_assert_cmphex(cpu->debug_pending, ==, 0);
     x86_helper_end_shadow(&cpu->base, 0, 0, 0);
     x86_helper_step(&cpu->base, 0, 0, 0);
     x86_poll(&cpu->base);
@@ -627,10 +628,10 @@ static void test_code_breakpoint(void)
 
     bench_enter(bench, MODE_LONG, 0);
     bench_gate(bench, EXC_DB, SEL_CODE64, INT_GATE, 0);
-    g_assert_false(x86_watches_code(cpu));
+    g_assert_false(x86_watches(cpu));
     x86_helper_write_dr(&cpu->base, 1, BENCH_PC, 0);
     x86_helper_write_dr(&cpu->base, 7, 1 << 2, 0);
-    g_assert_true(x86_watches_code(cpu));
+    g_assert_true(x86_watches(cpu));
     x86_helper_code_breakpoint(&cpu->base, BENCH_PC, 0, 0);
     x86_deliver(&cpu->base);
     g_assert_cmpint(handler(bench), ==, EXC_DB);

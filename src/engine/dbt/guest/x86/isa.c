@@ -9,6 +9,7 @@
 
 #include "engine/dbt/guest/x86/translate.h"
 #include "engine/dbt/guest/x86/vectors.h"
+#include "engine/dbt/guest/x86/vectors_host.h"
 #include "engine/dbt/guest/x86/x86.h"
 
 /* --- the context key -------------------------------------------------------------------------- */
@@ -66,7 +67,7 @@ static uint32_t flags_key(const X86Cpu *cpu)
            bit_if(ac && cpu->cpl != 3, KEY_AC) |
            bit_if(ac && cpu->cpl == 3 && (cpu->cr0 & CR0_AM), KEY_ALIGN) |
            bit_if(cpu->shadow_sti || cpu->shadow_mov_ss, KEY_SHADOW) |
-           bit_if(x86_watches_code(cpu), KEY_DEBUG);
+           bit_if(x86_watches(cpu), KEY_DEBUG);
 }
 
 static uint32_t context_key(const DbtCpu *base)
@@ -108,6 +109,12 @@ const GuestIsa x86_isa = {
     .n_helpers = X86_HELPERS,
     .vectors = x86_vectors,
     .n_vectors = X86_VECTOR_OPS,
+    .vector_file = { .offset = X86_OFFSET(vector),
+                     .stride = sizeof(X86Vector),
+                     .count = X86_XMM_SCRATCH,
+                     .mxcsr = X86_OFFSET(mxcsr),
+                     .key_exact = KEY_MXCSR,
+                     .host = x86_vectors_host },
     .names = { helper_name, vector_name, state_name },
     .context_key = context_key,
     .translate = x86_translate,

@@ -217,6 +217,10 @@ static void test_init_and_sipi(void)
     x86_poll(&ap->base);
     g_assert_cmphex(ap->base.pc, ==, 0x9a000);
     g_assert_false(ap->cr0 & CR0_PE);
+    write_reg(bench, 0, REG_ICR_LOW, 0x4600 | 0x9a);
+    write_reg(bench, 0, REG_ICR_LOW, 0xc500); /* INIT forgets a SIPI in front of it */
+    x86_poll(&ap->base);
+    g_assert_true(ap->wait_for_sipi);
 }
 
 static void test_nmi_and_lowest(void)

@@ -195,8 +195,8 @@ static uint64_t run(String *s, PieceFn piece)
         if (stop || !repeats(s)) {
             return 1;
         }
-        if (s->rep & REP_STEP) {
-            break;
+        if ((s->rep & REP_STEP) || s->cpu->debug_pending) {
+            break; /* a trap comes behind this repetition */
         }
     }
     return count_of(s) == 0;

@@ -56,6 +56,9 @@ uint64_t x86_helper_syscall(DbtCpu *base, uint64_t a, uint64_t b, uint64_t c)
         base->pc = x86_code64(cpu) ? cpu->msr.lstar : cpu->msr.cstar;
         cpu->gpr[11] = x86_get_rflags(cpu) & ~(uint64_t)FLAG_RF;
         x86_set_rflags(cpu, 0, cpu->msr.fmask | FLAG_RF);
+        if (cpu->msr.fmask & FLAG_TF) {
+            cpu->debug_pending &= ~(uint64_t)DR6_BS; /* the mask comes before the trap */
+        }
         enter(cpu, cs, cs + 8, 0, true);
     } else {
         base->pc = (uint32_t)cpu->msr.star;

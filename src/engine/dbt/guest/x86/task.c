@@ -245,11 +245,25 @@ static bool load_data(X86Cpu *cpu, unsigned index, uint16_t selector)
     return false;
 }
 
+/* SS comes before all else if it can, so that whatever is wrong with the rest finds a stack. */
+static void load_stack_early(X86Cpu *cpu, uint16_t selector)
+{
+    X86Segment segment;
+
+    if (x86_v8086(cpu)) {
+        x86_load_segment(cpu, X86_SS, selector);
+    } else if (x86_check_stack_segment(cpu, selector, cpu->cpl, EXC_TS, &segment)) {
+        x86_set_segment(cpu, X86_SS, &segment);
+    }
+    cpu->base.fault = FAULT_NONE;
+}
+
 static bool load_segments(X86Cpu *cpu, const Switch *s)
 {
     static const uint8_t order[] = { X86_SS, X86_DS, X86_ES, X86_FS, X86_GS };
     const uint64_t *selector = s->task.selector;
 
+    load_stack_early(cpu, (uint16_t)selector[X86_SS]);
     if (!x86_load_ldt(cpu, (uint16_t)s->task.ldt, EXC_TS)) {
         return false;
     }

@@ -27,7 +27,7 @@ enum {
     KEY_ALIGN = 1 << 10,    /* CR0.AM and EFLAGS.AC at CPL 3: #AC */
     KEY_TF = 1 << 11,       /* single step: one instruction a block */
     KEY_SHADOW = 1 << 12,   /* after STI or MOV SS: one instruction, then clear the shadow */
-    KEY_DEBUG = 1 << 13,    /* a debugger or DR7 watches code: one instruction a block */
+    KEY_DEBUG = 1 << 13,    /* a debugger or DR7 watches: one instruction a block */
     KEY_TS = 1 << 14,       /* CR0.TS */
     KEY_EM = 1 << 15,       /* CR0.EM */
     KEY_MP = 1 << 16,       /* CR0.MP */

@@ -149,7 +149,8 @@ typedef struct X86Cpu {
     DbtCpu base;
 
     uint64_t gpr[16];
-    X86Vector vector[X86_VECTORS]; /* XMM n in the low 16 bytes of each */
+    /* XMM n in the low 16 bytes of each */
+    X86Vector vector[X86_VECTORS] __attribute__((aligned(16)));
     uint32_t mxcsr;
     uint64_t eflags; /* without FLAGS_ARITH: those are in base.flags; bit 1 set */
 
@@ -277,8 +278,8 @@ void x86_set_segment(X86Cpu *cpu, unsigned index, const X86Segment *value);
 void x86_debug_changed(DbtCpu *cpu);
 void x86_watch(DbtCpu *cpu, uint64_t gva, unsigned size, MmuAccess access);
 bool x86_watches_page(const DbtCpu *cpu, uint64_t gva_page);
-/* For KEY_DEBUG: a debugger or DR7 has breakpoints on code. */
-bool x86_watches_code(const X86Cpu *cpu);
+/* For KEY_DEBUG: a debugger or DR7 watches something: traps must come right behind an instruction. */
+bool x86_watches(const X86Cpu *cpu);
 
 /* --- io.c: ports, for IN, OUT, INS and OUTS ------------------------------------------------------
  * Permission by IOPL and the TSS's bitmap; raises #GP(0). */
