@@ -102,6 +102,21 @@ static void stack_fault(Transcendental *t, bool overflow)
     t->flags |= FLOAT_INVALID | FSW_STACK | (overflow ? FSW_C1 : 0);
 }
 
+/* If an operand is a NaN or unsupported: what that raises and gives. */
+static bool nan_operand(Transcendental *t, FpNumber a, FpNumber b, X87Reg *ret_result)
+{
+    FpEnv env = { .masked = FLOAT_EXCEPTIONS, .x87 = true };
+    FpNumber nan;
+
+    if (fp_nan_operand(&env, a, b, &nan)) {
+        *ret_result = x87_pack(nan);
+        t->flags |= env.flags;
+        return true;
+    }
+    t->flags |= a.denormal || b.denormal ? FLOAT_DENORMAL : 0;
+    return false;
+}
+
 /* FPATAN, FYL2X, FYL2XP1: the result replaces ST(1), ST(0) is popped. */
 static void run_two(Transcendental *t)
 {
@@ -111,8 +126,10 @@ static void run_two(Transcendental *t)
     if (x87_is_empty(cpu, 0) || x87_is_empty(cpu, 1)) {
         stack_fault(t, false);
     } else {
-        long double a = to_host(x87_unpack(*x87_st(cpu, 0)));
-        result = from_host(t, two_operands(t, a, to_host(x87_unpack(*x87_st(cpu, 1)))));
+        FpNumber a = x87_unpack(*x87_st(cpu, 0)), b = x87_unpack(*x87_st(cpu, 1));
+        if (!nan_operand(t, a, b, &result)) {
+            result = from_host(t, two_operands(t, to_host(a), to_host(b)));
+        }
     }
     if (t->flags & ~cpu->fcw & FLOAT_BEFORE) {
         return;
@@ -137,6 +154,8 @@ static void run_one(Transcendental *t)
     } else if (t->op != X87_F2XM1 && a.kind == FLOAT_FINITE && a.exp >= 63) {
         t->flags |= FSW_C2; /* out of range: nothing changes */
         return;
+    } else if (nan_operand(t, a, a, &result)) {
+        second = result;
     } else {
         long double x = to_host(a);
         result = from_host(t, one_operand(t, x));

@@ -270,6 +270,54 @@ static void test_refused(gconstpointer data)
     bench_free(&b);
 }
 
+/* --- the environment in real mode (SDM volume 1, figures 8-10 and 8-12), which no process sees */
+
+static const struct {
+    const char *path;
+    unsigned operand_size;
+    uint32_t words[7];
+} real_images[] = {
+    { "/state/fnstenv-real-32",
+      4,
+      { 0xffff037f, 0xffff3800, 0xffffbfff, 0xffff7890, 0x00013123, 0xffff6780, 0x0000f000 } },
+    { "/state/fnstenv-real-16",
+      2,
+      { 0x037f, 0x3800, 0xbfff, 0x7890, 0x3123 - 0x2000, 0x6780, 0xf000 } },
+};
+
+static void test_real_mode(gconstpointer data)
+{
+    const typeof(real_images[0]) *c = data;
+    uint64_t code = c->operand_size == 4 ? 0x137890 : 0x17890;
+    Bench b = make_bench();
+
+    b.cpu->cr0 = 0;
+    b.cpu->msr.efer = 0;
+    x87_init(b.cpu);
+    b.cpu->top = 7;
+    b.cpu->tags = 0x80;
+    b.cpu->st[7] = (X87Reg){ 1, 0x7fff };
+    b.cpu->fcs = 0x1000;
+    b.cpu->fip = code - 0x10000;
+    b.cpu->fop = 0x123;
+    b.cpu->fds = 0xf000;
+    b.cpu->fdp = 0x6780;
+    call(b.cpu, x86_helper_fnstenv, b.areas->out, 0, c->operand_size);
+    for (unsigned i = 0; i < 7; i++) {
+        uint32_t word = c->operand_size == 4 ? load_le32(b.areas->out + 4 * i)
+                                             : load_le16(b.areas->out + 2 * i);
+        g_assert_cmphex(word, ==, c->words[i]);
+    }
+    x87_init(b.cpu);
+    call(b.cpu, x86_helper_fldenv, b.areas->out, 0, c->operand_size);
+    g_assert_cmphex(b.cpu->fip, ==, code);
+    g_assert_cmphex(b.cpu->fdp, ==, 0xf6780);
+    g_assert_cmphex(b.cpu->fop, ==, 0x123);
+    g_assert_cmphex(x87_status(b.cpu), ==, 0x3800);
+    g_assert_cmphex(b.cpu->tags, ==, 0x80);
+    bench_free(&b);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -278,6 +326,9 @@ int main(int argc, char **argv)
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++) {
         g_test_add_data_func(refused[i].path, &refused[i], test_refused);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(real_images); i++) {
+        g_test_add_data_func(real_images[i].path, &real_images[i], test_real_mode);
     }
     return g_test_run();
 }
