@@ -24,7 +24,8 @@ static const struct {
     { "/pit/new-count-after-period",
       "# 1000 ticks, then 2000; o 43 34 o 40 e8 o 40 3 t 400000 "
       "o 40 d0 o 40 7 t 438200 e 0 1 t 1676100 e 0 1 t 1676000 e 0 0" },
-    { "/pit/mode4-strobes-once", "o 43 38 o 40 e8 o 40 3 t 838500 e 0 0 t 600 e 0 1 t 9000000 e 0 0" },
+    { "/pit/mode4-strobes-once",
+      "o 43 38 o 40 e8 o 40 3 t 838500 e 0 0 t 600 e 0 1 t 9000000 e 0 0" },
     { "/pit/mode1-needs-its-gate", "o 43 32 o 40 e8 o 40 3 t 9000000 e 0 0" },
     { "/pit/fast-periods-are-limited", "o 43 34 o 40 2 o 40 0 t 1000000 e 0 14" },
     { "/pit/control-word-stops", "o 43 34 o 40 e8 o 40 3 t 900000 o 43 30 t 5000000 e 0 1 l 0 0" },
