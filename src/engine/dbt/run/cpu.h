@@ -113,6 +113,8 @@ struct DbtCpu {
     uint32_t attention;    /* atomic */
     uint8_t fault;         /* FAULT_ value: leave the block in front of this instruction */
     uint8_t key_stale;     /* context may have changed */
+    uint8_t vectors_live;  /* compiled code: the guest's vectors are in the host's registers */
+    uint32_t host_mxcsr;   /* and what is C's then */
     uint64_t block_pc;     /* interpreter: address of the running block's first instruction */
     uint64_t key;          /* isa->context_key, with the TLB generation in its upper half */
     TlbEntry *tlb;         /* [MMU_INDEXES][TLB_ENTRIES] of the current bank */
@@ -174,6 +176,41 @@ typedef struct VectorOp {
     bool may_fault; /* floating point: an unmasked exception sets cpu->fault */
 } VectorOp;
 
+/* How an x86-64 host does a vector operation: by one instruction, in its legacy encoding. */
+typedef enum VectorForm {
+    VECTOR_CALL,   /* it does not: call the function */
+    VECTOR_BINARY, /* to = from1 op from2 */
+    VECTOR_UNARY,  /* to = op from2 */
+    VECTOR_SHIFT,  /* to = from1 op the immediate; .digit selects the operation */
+    VECTOR_NUMBER, /* a general register = op from2; as 64 bits to @to */
+    VECTOR_FLAGS,  /* EFLAGS of from1 op from2, as 64 bits to @to */
+} VectorForm;
+
+enum { VECTOR_NEEDS_AES = 1, VECTOR_NEEDS_PCLMUL = 2 };
+
+typedef struct VectorHost {
+    uint8_t form;      /* VectorForm */
+    uint8_t prefix;    /* 0, 0x66, 0xf3 or 0xf2 */
+    uint8_t map;       /* 1: 0F, 2: 0F 38, 3: 0F 3A */
+    uint8_t opcode;
+    uint8_t digit;     /* ModRM.reg of VECTOR_SHIFT; of VECTOR_FLAGS: which flags can be set */
+    uint8_t bytes;     /* of from2 that are read from memory; 0: it must be a register */
+    uint8_t needs;     /* VECTOR_NEEDS_ */
+    bool immediate;    /* a byte of it follows */
+    bool wide;         /* REX.W */
+    bool from_memory;  /* from2 is not a vector register: a number in CPU state */
+} VectorHost;
+
+/* Where CPU state has its vector registers, of 16 bytes each, for a back end that keeps them in
+ * the host's while it can. */
+typedef struct VectorFile {
+    unsigned offset, stride; /* stride 0: there are none */
+    unsigned count;          /* registers; the same shape goes on behind them with temporaries */
+    unsigned mxcsr;          /* offset of the control word, as the host's MXCSR */
+    uint32_t key_exact;      /* contexts in which operations with .may_fault must be called */
+    const VectorHost *host;  /* [n_vectors] */
+} VectorFile;
+
 /* Guest code that a front end reads: the bytes from the block's first instruction on. */
 typedef struct GuestCode {
     uint8_t bytes[PAGE_SIZE + 16];
@@ -195,6 +232,7 @@ struct GuestIsa {
     unsigned n_helpers;
     const VectorOp *vectors;
     unsigned n_vectors;
+    VectorFile vector_file;
     IrNames names;
 
     /* 32 bits that say all that translation depends on, besides the code itself. */

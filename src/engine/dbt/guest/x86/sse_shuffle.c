@@ -43,6 +43,13 @@ LANES(pshufhw, 16, u16, i < 4 ? b.u16[i] : b.u16[4 + ((immediate >> (2 * (i - 4)
 LANES(pshuflw, 16, u16, i < 4 ? b.u16[(immediate >> (2 * i)) & 3] : b.u16[i])
 LANES(shufps, 16, u32, (i < 2 ? a.u32 : b.u32)[(immediate >> (2 * i)) & 3])
 LANES(shufpd, 16, u64, (i ? b.u64 : a.u64)[(immediate >> i) & 1])
+LANES(copy, 16, u64, b.u64[i])
+LANES(copy_low4, 16, u32, i ? a.u32[i] : b.u32[i])
+LANES(copy_low8, 16, u64, i ? a.u64[i] : b.u64[i])
+LANES(copy_zero8, 16, u64, i ? 0 : b.u64[i])
+LANES(movhlps, 16, u64, i ? a.u64[1] : b.u64[1])
+LANES(movlhps, 16, u64, i ? b.u64[0] : a.u64[0])
+LANES(movddup, 16, u64, b.u64[0])
 LANES(movsldup, 16, u32, b.u32[i & ~1U])
 LANES(movshdup, 16, u32, b.u32[i | 1])
 
@@ -91,10 +98,27 @@ LANES(pmovzxdq, 16, u64, b.u32[i])
         store_le64(to, mask);                                                                      \
     }
 
-SIGNS(pmovmskb, 16, i8)
-SIGNS(mmx_pmovmskb, 8, i8)
 SIGNS(movmskps, 16, i32)
 SIGNS(movmskpd, 16, i64)
+
+/* The signs of eight bytes: the product gathers bit 8 i in bit 56 + i. */
+static uint64_t byte_signs(uint64_t bytes)
+{
+    return ((bytes >> 7) & UINT64_C(0x0101010101010101)) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+VECTOR_FN(pmovmskb)
+{
+    uint64_t low = byte_signs(load_le64(from2));
+    uint64_t high = byte_signs(load_le64((const uint8_t *)from2 + 8));
+
+    store_le64(to, high << 8 | low);
+}
+
+VECTOR_FN(mmx_pmovmskb)
+{
+    store_le64(to, byte_signs(load_le64(from2)));
+}
 
 /* A lane of the source (always lane 0 from memory: the rule says so in the immediate) to a lane of
  * the destination, then zeros by mask. */

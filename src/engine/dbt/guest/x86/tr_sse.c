@@ -264,14 +264,10 @@ void tr_cvt_to_mmx(X86Tr *t, const X86Insn *insn)
 
 /* --- moves */
 
-/* Copy 16 bytes of CPU state. */
-static void copy_vector(X86Tr *t, unsigned to, unsigned from)
+/* @number is one of the moves: @to from @from. */
+static void move(X86Tr *t, unsigned number, unsigned to, unsigned from)
 {
-    IrVal low = ir_get(t->ir, from, 8);
-    IrVal high = ir_get(t->ir, from + 8, 8);
-
-    ir_put(t->ir, to, 8, low);
-    ir_put(t->ir, to + 8, 8, high);
+    ir_vector(t->ir, number, 0, to, to, from);
 }
 
 /* The mmu index and flags of a 16-byte access by @insn. */
@@ -287,7 +283,7 @@ void tr_mov_load(X86Tr *t, const X86Insn *insn)
     unsigned to = tr_vector_offset(insn->op[0].reg);
 
     if (insn->op[1].kind != OPERAND_MEM) {
-        copy_vector(t, to, tr_vector_offset(insn->op[1].reg));
+        move(t, X86_VECTOR_copy, to, tr_vector_offset(insn->op[1].reg));
         return;
     }
     IrVal address = tr_linear_address(t, insn, 16, false);
@@ -300,7 +296,7 @@ void tr_mov_store(X86Tr *t, const X86Insn *insn)
     unsigned from = tr_vector_offset(insn->op[1].reg);
 
     if (insn->op[0].kind != OPERAND_MEM) {
-        copy_vector(t, tr_vector_offset(insn->op[0].reg), from);
+        move(t, X86_VECTOR_copy, tr_vector_offset(insn->op[0].reg), from);
         return;
     }
     IrVal address = tr_linear_address(t, insn, 16, true);
@@ -326,40 +322,45 @@ void tr_movs_load(X86Tr *t, const X86Insn *insn)
         IrVal value = load_memory(t, insn, size);
         put_extended(t, to, value);
     } else {
-        IrVal value = ir_get(t->ir, tr_vector_offset(insn->op[1].reg), size);
-        ir_put(t->ir, to, size, value);
+        move(t, size == 4 ? X86_VECTOR_copy_low4 : X86_VECTOR_copy_low8, to,
+             tr_vector_offset(insn->op[1].reg));
     }
 }
 
 void tr_movs_store(X86Tr *t, const X86Insn *insn)
 {
-    unsigned size = insn->op[0].size;
-    IrVal value = ir_get(t->ir, tr_vector_offset(insn->op[1].reg), size);
+    unsigned size = insn->op[0].size, from = tr_vector_offset(insn->op[1].reg);
 
     if (insn->op[0].kind == OPERAND_MEM) {
+        IrVal value = ir_get(t->ir, from, size);
         store_memory(t, insn, value, size);
     } else {
-        ir_put(t->ir, tr_vector_offset(insn->op[0].reg), size, value);
+        move(t, size == 4 ? X86_VECTOR_copy_low4 : X86_VECTOR_copy_low8,
+             tr_vector_offset(insn->op[0].reg), from);
     }
 }
 
 void tr_movq_load(X86Tr *t, const X86Insn *insn)
 {
-    IrVal value = insn->op[1].kind == OPERAND_MEM
-                      ? load_memory(t, insn, 8)
-                      : ir_get(t->ir, tr_vector_offset(insn->op[1].reg), 8);
+    unsigned to = tr_vector_offset(insn->op[0].reg);
 
-    put_extended(t, tr_vector_offset(insn->op[0].reg), value);
+    if (insn->op[1].kind == OPERAND_MEM) {
+        IrVal value = load_memory(t, insn, 8);
+        put_extended(t, to, value);
+    } else {
+        move(t, X86_VECTOR_copy_zero8, to, tr_vector_offset(insn->op[1].reg));
+    }
 }
 
 void tr_movq_store(X86Tr *t, const X86Insn *insn)
 {
-    IrVal value = ir_get(t->ir, tr_vector_offset(insn->op[1].reg), 8);
+    unsigned from = tr_vector_offset(insn->op[1].reg);
 
     if (insn->op[0].kind == OPERAND_MEM) {
+        IrVal value = ir_get(t->ir, from, 8);
         store_memory(t, insn, value, 8);
     } else {
-        put_extended(t, tr_vector_offset(insn->op[0].reg), value);
+        move(t, X86_VECTOR_copy_zero8, tr_vector_offset(insn->op[0].reg), from);
     }
 }
 
@@ -379,12 +380,15 @@ void tr_movd_to_reg(X86Tr *t, const X86Insn *insn)
 
 void tr_movh_load(X86Tr *t, const X86Insn *insn)
 {
-    unsigned half = insn->opcode->argument;
-    IrVal value = insn->op[1].kind == OPERAND_MEM
-                      ? load_memory(t, insn, 8)
-                      : ir_get(t->ir, tr_vector_offset(insn->op[1].reg) + (8 - half), 8);
+    unsigned half = insn->opcode->argument, to = tr_vector_offset(insn->op[0].reg);
 
-    ir_put(t->ir, tr_vector_offset(insn->op[0].reg) + half, 8, value);
+    if (insn->op[1].kind == OPERAND_MEM) {
+        IrVal value = load_memory(t, insn, 8);
+        ir_put(t->ir, to + half, 8, value);
+    } else {
+        move(t, half ? X86_VECTOR_movlhps : X86_VECTOR_movhlps, to,
+             tr_vector_offset(insn->op[1].reg));
+    }
 }
 
 void tr_movh_store(X86Tr *t, const X86Insn *insn)
@@ -397,13 +401,9 @@ void tr_movh_store(X86Tr *t, const X86Insn *insn)
 
 void tr_movddup(X86Tr *t, const X86Insn *insn)
 {
-    unsigned to = tr_vector_offset(insn->op[0].reg);
-    IrVal value = insn->op[1].kind == OPERAND_MEM
-                      ? load_memory(t, insn, 8)
-                      : ir_get(t->ir, tr_vector_offset(insn->op[1].reg), 8);
+    unsigned from = tr_vector_operand(t, insn, 1, 8, 0);
 
-    ir_put(t->ir, to, 8, value);
-    ir_put(t->ir, to + 8, 8, value);
+    move(t, X86_VECTOR_movddup, tr_vector_offset(insn->op[0].reg), from);
 }
 
 /* Write MMX register @reg. */

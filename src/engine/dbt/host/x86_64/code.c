@@ -76,11 +76,55 @@ static void make_enter(Emit *e)
     emit_jmp_reg(e, RSI);
 }
 
+/* --- vectors: the guest's are in the host's registers, or in CPU state */
+
+static Mem vector_mem(const Code *code, unsigned vector)
+{
+    const VectorFile *file = &code->isa->vector_file;
+
+    return state_mem(file->offset + vector * file->stride);
+}
+
+static void make_vectors(Code *code, Emit *e)
+{
+    Mem guest_mxcsr = state_mem(code->isa->vector_file.mxcsr);
+
+    code->save_vectors = e->at;
+    for (unsigned i = 0; i < PINNED; i++) {
+        emit_rm(e, X_MOVUPS_STORE, i, vector_mem(code, i));
+    }
+    emit_rm(e, X_GROUP15, X_STMXCSR, guest_mxcsr);
+    emit_rm(e, X_GROUP15, X_LDMXCSR, CPU_MEM(host_mxcsr));
+    emit_store_imm(e, 1, CPU_MEM(vectors_live), 0);
+    emit_ret(e);
+    code->load_vectors = e->at;
+    for (unsigned i = 0; i < PINNED; i++) {
+        emit_rm(e, X_MOVUPS_LOAD, i, vector_mem(code, i));
+    }
+    emit_rm(e, X_GROUP15, X_LDMXCSR, guest_mxcsr);
+    emit_store_imm(e, 1, CPU_MEM(vectors_live), 1);
+    emit_ret(e);
+}
+
+/* Jump over what follows unless vectors are live; to be patched. */
+static uint8_t *unless_live(Emit *e)
+{
+    emit_alu_mi(e, ALU_CMP, 1, CPU_MEM(vectors_live), 0);
+    return emit_jcc(e, CC_E, NULL);
+}
+
+/* --- the way back */
+
 /* Back to C with what RAX holds. */
-static const uint8_t *make_exit(Emit *e)
+static const uint8_t *make_exit(const Code *code, Emit *e)
 {
     const uint8_t *at = e->at;
 
+    if (code->vectors) {
+        uint8_t *none = unless_live(e);
+        emit_call(e, code->save_vectors);
+        emit_patch(none, e->at);
+    }
     emit_alu_ri(e, ALU_ADD, true, RSP, FRAME_BYTES);
     for (size_t i = G_N_ELEMENTS(saved_by_c); i-- > 0;) {
         emit_pop(e, saved_by_c[i]);
@@ -109,12 +153,13 @@ static const uint8_t *make_word_exit(Emit *e, unsigned result, const uint8_t *ex
     return at;
 }
 
-/* RCX gva, RDX operand, EAX word, the second operand in the frame; the result in RAX. */
-static void make_slow(Code *code, Emit *e)
+/* --- slow paths */
+
+/* Call slow_access(); its result in RAX, and whether it worked in EDX. */
+static void call_slow(Emit *e)
 {
     enum { KEPT = 8 * G_N_ELEMENTS(kept_by_slow), ALIGN = 8, RETURN = 8 };
 
-    code->slow = e->at;
     for (size_t i = 0; i < G_N_ELEMENTS(kept_by_slow); i++) {
         emit_push(e, kept_by_slow[i]);
     }
@@ -130,10 +175,30 @@ static void make_slow(Code *code, Emit *e)
         emit_pop(e, kept_by_slow[i]);
     }
     emit_rr(e, X_TEST32, RDX, RDX);
+}
+
+/* RCX gva, RDX operand, EAX word, the second operand in the frame; the result in RAX. */
+static void make_slow(Code *code, Emit *e)
+{
+    uint8_t *none = NULL, *live_fault = NULL;
+
+    code->slow = e->at;
+    if (code->vectors) {
+        none = unless_live(e);
+        emit_call(e, code->save_vectors);
+        call_slow(e);
+        live_fault = emit_jcc(e, CC_E, NULL);
+        emit_jmp(e, code->load_vectors); /* returns for us */
+        emit_patch(none, e->at);
+    }
+    call_slow(e);
     uint8_t *fault = emit_jcc(e, CC_E, NULL);
     emit_ret(e);
     emit_patch(fault, e->at);
-    emit_alu_ri(e, ALU_ADD, true, RSP, RETURN);
+    if (live_fault) {
+        emit_patch(live_fault, e->at);
+    }
+    emit_alu_ri(e, ALU_ADD, true, RSP, 8); /* the return address */
     emit_jmp(e, code->exit_fault);
 }
 
@@ -145,7 +210,10 @@ static void make_fixed(Code *code)
     const void *enter = code_to_rx(code, e.at);
     memcpy(&code->enter, &enter, sizeof(enter));
     make_enter(&e);
-    const uint8_t *exit = make_exit(&e);
+    if (code->vectors) {
+        make_vectors(code, &e);
+    }
+    const uint8_t *exit = make_exit(code, &e);
     code->exit_next = make_plain_exit(&e, CODE_NEXT, exit);
     code->exit_stop = make_plain_exit(&e, CODE_STOP, exit);
     code->exit_link[0] = make_word_exit(&e, CODE_LINK, exit);
@@ -175,7 +243,19 @@ static HostFeatures find_features(void)
         .tzcnt = __builtin_cpu_supports("bmi"),
         .popcnt = __builtin_cpu_supports("popcnt"),
         .bmi2 = __builtin_cpu_supports("bmi2"),
+        .sse42 = __builtin_cpu_supports("sse4.2"),
+        .aes = __builtin_cpu_supports("aes"),
+        .pclmul = __builtin_cpu_supports("pclmul"),
     };
+}
+
+/* Lanes are reached by SSE4.1; an operand in CPU state must be aligned. */
+static bool can_keep_vectors(const Code *code)
+{
+    const VectorFile *file = &code->isa->vector_file;
+
+    return file->stride && code->host.sse42 && file->offset % 16 == 0 && file->stride % 16 == 0 &&
+           file->count > PINNED;
 }
 
 Code *code_new(const GuestIsa *isa, GError **error)
@@ -198,6 +278,7 @@ Code *code_new(const GuestIsa *isa, GError **error)
     }
     code->isa = isa;
     code->host = find_features();
+    code->vectors = can_keep_vectors(code);
     code->gen = g_new0(Gen, 1);
     make_fixed(code);
     code->used = code->fixed;

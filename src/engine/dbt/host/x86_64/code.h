@@ -18,9 +18,11 @@
 
 enum {
     CODE_BYTES = 64 << 20, /* the limit; a Debian boot to the shell takes a third of it */
+    PINNED = 15,           /* guest vectors that live in the host's register of the same number */
     STATE_BIAS = 128,      /* RBP - the CPU's address: more of it is in reach of one byte */
     HEAD_KILL = 3,         /* byte of a block's head that says what cpu->attention should be: 0 */
     HEAD_DEAD = 0x7f,      /* its value in a dead block: more bits than there are */
+    HOST_MXCSR = 0x1f80,   /* what C expects: the default */
     FRAME_ARGUMENT = 0,    /* offset of a slow path's second operand in the frame */
     FRAME_SAVE = 8,        /* of a register that gen_alloc.c borrows */
     FRAME_SLOTS = 16,
@@ -31,6 +33,7 @@ _Static_assert(FRAME_BYTES % 16 == 8, "with six pushes and a return address");
 /* What the host's CPU has beyond x86-64 as it began. */
 typedef struct HostFeatures {
     bool lzcnt, tzcnt, popcnt, bmi2;
+    bool sse42, aes, pclmul;
 } HostFeatures;
 
 /* A slow path's word: what, and where the instruction is. */
@@ -73,9 +76,11 @@ struct Code {
     size_t size;
     const GuestIsa *isa;
     HostFeatures host;
+    bool vectors; /* the guest's vectors live in the host's registers */
     /* fixed pieces; all but enter at their address for writing */
     uint64_t (*enter)(DbtCpu *cpu, const void *code);
     const uint8_t *slow;
+    const uint8_t *save_vectors, *load_vectors; /* keep all general registers */
     const uint8_t *exit_next, *exit_stop, *exit_link[2], *exit_attention, *exit_fault;
     size_t fixed; /* bytes of the fixed pieces */
     /* one compilation at a time */

@@ -373,6 +373,14 @@ void emit_pop(Emit *e, unsigned reg)
     opcode(e, 0x58 + (reg & 7), reg >= 8 ? REX_B : 0);
 }
 
+void emit_flags_to_rax(Emit *e)
+{
+    need(e);
+    byte(e, 0x9f); /* lahf */
+    opcode(e, 0xb6 | X_0F, 0);
+    byte(e, 0xc4); /* movzx eax, ah */
+}
+
 void emit_ret(Emit *e)
 {
     need(e);

@@ -200,6 +200,8 @@ void emit_lock(Emit *e);
 void emit_push(Emit *e, unsigned reg);
 void emit_pop(Emit *e, unsigned reg);
 void emit_ret(Emit *e);
+/* RAX = SF, ZF, AF, PF and CF where EFLAGS has them, and other bits. */
+void emit_flags_to_rax(Emit *e);
 /* @bytes (any number) of no operation. */
 void emit_nop(Emit *e, unsigned bytes);
 

@@ -414,6 +414,7 @@ static void gen_popcount(Gen *g, const IrNode *node)
         transform(g, node, X_POPCNT32 | X_W, true);
         return;
     }
+    gen_vectors_to_state(g);
     gen_save_for_call(g);
     gen_load_to(g, RDI, node->a);
     gen_forget_for_call(g);
@@ -531,14 +532,56 @@ static void put(Gen *g, Mem to, unsigned size, Src from)
 
 static void gen_get(Gen *g, const IrNode *node)
 {
-    gen_add_pending(g, (IrVal)g->now);
+    unsigned within;
+
+    unsigned size = 1U << (node->op - IR_GET8);
+
+    if (gen_lane(g, node->imm, size, &within) == NO_REG && gen_meets_vectors(g, node->imm, size)) {
+        gen_reg(g, (IrVal)g->now); /* right in memory now; who knows later */
+    } else {
+        gen_add_pending(g, (IrVal)g->now);
+    }
+}
+
+typedef struct Lane {
+    unsigned vector, within, size;
+} Lane;
+
+/* Write a lane of a vector that is in a host register; with the next node, perhaps, all of it. */
+static void put_lane(Gen *g, const IrNode *node, Lane lane, Src from)
+{
+    unsigned vector, skip_to;
+    bool fills = gen_fills_vector(g, g->now, &vector, &skip_to);
+
+    gen_state_changes(g, node->imm, fills ? 16 : lane.size);
+    if (fills) {
+        g->skip_to = skip_to;
+    }
+    if (fills && from.kind == SRC_IMM && from.imm == 0) {
+        gen_clear_vector(g, vector);
+        return;
+    }
+    if (from.kind != SRC_REG) {
+        gen_move_src(g, RAX, lane.size == 8, from);
+        from.reg = RAX;
+    }
+    if (fills) {
+        gen_fill_vector(g, vector, from.reg);
+    } else {
+        gen_write_lane(g, lane.vector, lane.within, lane.size, from.reg);
+    }
 }
 
 static void gen_put(Gen *g, const IrNode *node)
 {
-    unsigned size = 1U << (node->op - IR_PUT8);
+    unsigned size = 1U << (node->op - IR_PUT8), within;
+    unsigned vector = gen_lane(g, node->imm, size, &within);
     Src from = gen_src(g, node->a, size == 8);
 
+    if (vector != NO_REG) {
+        put_lane(g, node, (Lane){ vector, within, size }, from);
+        return;
+    }
     gen_state_changes(g, node->imm, size);
     put(g, state_mem(node->imm), size, from);
 }
@@ -645,7 +688,7 @@ static void gen_nodes(Gen *g)
         const IrNode *node = &g->ir->nodes[i];
         const Value *value = &g->value[i];
         bool pure = !(ir_ops[node->op].effects & ~IR_EFFECT_STATE) && ir_ops[node->op].has_result;
-        if (value->kind == VALUE_SUNK || (pure && !value->uses)) {
+        if (i < g->skip_to || value->kind == VALUE_SUNK || (pure && !value->uses)) {
             continue;
         }
         advance(g, i);
@@ -665,7 +708,8 @@ bool gen_block(Gen *g, Code *code, const IrBlock *ir, Block *block)
     g->code = code;
     g->ir = ir;
     g->block = block;
-    g->insn = g->next_call = g->n_slow = g->n_leaves = 0;
+    g->insn = g->next_call = g->n_slow = g->n_leaves = g->skip_to = 0;
+    g->vectors = code->vectors ? VECTORS_UNKNOWN : VECTORS_IN_STATE;
     g->slot_site[0] = g->slot_site[1] = NULL;
     gen_analyse(g);
     gen_alloc_begin(g);

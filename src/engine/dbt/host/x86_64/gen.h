@@ -52,11 +52,27 @@ typedef struct Value {
 
 /* Where an operand can be taken from by an instruction. */
 typedef struct Src {
-    enum { SRC_REG, SRC_MEM, SRC_IMM } kind;
-    unsigned reg;
+    enum { SRC_REG, SRC_MEM, SRC_IMM, SRC_LANE } kind;
+    unsigned reg; /* SRC_LANE: of vectors; .imm is the byte in it */
     Mem mem;
     int32_t imm;
 } Src;
+
+/* A vector instruction but for its source. */
+typedef struct VectorInsn {
+    unsigned op;
+    unsigned reg;
+    int imm; /* -1: none */
+} VectorInsn;
+
+/* What is done with a loaded value at once, by nodes behind: as part of the load. */
+typedef struct VectorUse {
+    enum { VECTOR_USE_NONE, VECTOR_USE_FILL, VECTOR_USE_OPERATE } kind;
+    unsigned vector;    /* FILL: the register, zeros above */
+    uint64_t scratch;   /* OPERATE: where the value would have gone */
+    const IrNode *node; /* and the operation */
+    unsigned skip_to;
+} VectorUse;
 
 /* A memory access whose slow path stands behind the block. */
 typedef struct Slow {
@@ -66,8 +82,9 @@ typedef struct Slow {
     uint8_t gva;   /* register */
     uint8_t to;    /* register of the result, or NO_REG */
     uint16_t node;
-    Src value;  /* what is stored, or the atomic's operand */
-    Src value2; /* CAS: the new value */
+    Src value;     /* what is stored, or the atomic's operand */
+    Src value2;    /* CAS: the new value */
+    VectorUse use; /* of what was loaded */
 } Slow;
 
 /* A jump that leaves the block by a place behind its end. */
@@ -88,6 +105,8 @@ typedef struct Gen {
     unsigned now;       /* the node at work */
     unsigned insn;      /* the guest instruction it belongs to */
     unsigned next_call; /* the next node that calls C, at or behind .now */
+    unsigned skip_to;   /* nodes in front of this one were made along with others */
+    enum { VECTORS_UNKNOWN, VECTORS_LIVE, VECTORS_IN_STATE } vectors;
     uint8_t *head;
     /* registers */
     uint16_t owner[16]; /* value, or NO_VALUE */
@@ -165,6 +184,38 @@ void gen_state_changes(Gen *g, uint64_t offset, unsigned size);
 void gen_all_state_changes(Gen *g);
 void gen_add_pending(Gen *g, IrVal v);
 
+/* Registers for the result of another node than the current one. */
+unsigned gen_def_of(Gen *g, IrVal v);
+
+/* --- gen_vector.c -----------------------------------------------------------------------------
+ * The host's vector register that has [@offset, @offset + @size) of CPU state now, or NO_REG: it
+ * is in memory.  Makes one of both true. */
+unsigned gen_lane(Gen *g, uint64_t offset, unsigned size, unsigned *ret_within);
+/* The same, but only if it is so already. */
+unsigned gen_lane_now(const Gen *g, uint64_t offset, unsigned size, unsigned *ret_within);
+/* All vectors to CPU state: C is called. */
+void gen_vectors_to_state(Gen *g);
+void gen_read_lane(Gen *g, unsigned to, unsigned vector, unsigned within, unsigned size);
+void gen_write_lane(Gen *g, unsigned vector, unsigned within, unsigned size, unsigned from);
+void gen_store_lane(Gen *g, Mem to, unsigned vector, unsigned within, unsigned size);
+/* All of a vector: @from in the low lane and zeros above; zeros; memory to memory. */
+void gen_fill_vector(Gen *g, unsigned vector, unsigned from);
+void gen_fill_vector_mem(Gen *g, unsigned vector, unsigned size, Mem from);
+void gen_clear_vector(Gen *g, unsigned vector);
+void gen_move_vector(Gen *g, Mem to, Mem from);
+/* Node @put is a store of the low half whose upper half the next one clears. */
+bool gen_fills_vector(Gen *g, unsigned put, unsigned *ret_vector, unsigned *ret_skip_to);
+/* Some of these bytes of CPU state are of registers that can be in the host's. */
+bool gen_meets_vectors(const Gen *g, uint64_t offset, unsigned size);
+/* The vector register at @offset, to read or write whole; NO_REG: in memory. */
+unsigned gen_vector_at(Gen *g, uint64_t offset);
+/* The use of what @load brings, @size bytes, if it can be part of that. */
+VectorUse gen_find_use(Gen *g, const IrNode *load, unsigned size);
+/* The parts of an operation around the one instruction that takes the source. */
+VectorInsn gen_begin_operation(Gen *g, const IrNode *node);
+void gen_vector_insn(Gen *g, VectorInsn insn, Mem from);
+void gen_end_operation(Gen *g, const IrNode *node, VectorInsn insn);
+
 /* --- gen.c, gen_mem.c, gen_flow.c: rules ------------------------------------------------------ */
 typedef void GenRule(Gen *g, const IrNode *node);
 GenRule gen_load, gen_store, gen_vector_load, gen_vector_store, gen_probe;
@@ -182,6 +233,8 @@ uint32_t gen_info(const Gen *g);
 /* cpu->block = the block. */
 void gen_set_block(Gen *g);
 void gen_add_leave(Gen *g, Leave leave);
+/* Leave the block if cpu->fault is set. */
+void gen_check_fault(Gen *g);
 /* Call @function of C. */
 void gen_call_c(Gen *g, const void *function);
 

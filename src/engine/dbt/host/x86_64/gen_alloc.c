@@ -115,6 +115,7 @@ void gen_load_to(Gen *g, unsigned to, IrVal v)
 {
     const Value *value = &g->value[v];
     const IrNode *node = &g->ir->nodes[v];
+    unsigned vector, within;
 
     if (value->reg != NO_REG) {
         emit_mov(&g->e, true, to, value->reg);
@@ -123,7 +124,12 @@ void gen_load_to(Gen *g, unsigned to, IrVal v)
     } else if (value->kind == VALUE_PC) {
         load_pc(g, to, node->imm);
     } else if (value->kind == VALUE_GET) {
-        emit_load(&g->e, get_size(node), to, state_mem(node->imm));
+        vector = gen_lane_now(g, node->imm, get_size(node), &within);
+        if (vector != NO_REG) {
+            gen_read_lane(g, to, vector, within, get_size(node));
+        } else {
+            emit_load(&g->e, get_size(node), to, state_mem(node->imm));
+        }
     } else {
         g_assert(value->kind == VALUE_PLAIN && value->slot != NO_SLOT);
         emit_load(&g->e, 8, to, slot_mem(value->slot));
@@ -154,7 +160,9 @@ Src gen_src_no_imm(Gen *g, IrVal v, bool wide)
     const IrNode *node = &g->ir->nodes[v];
 
     if (value->reg == NO_REG && dies(g, v)) {
-        if (value->kind == VALUE_GET && get_size(node) >= (wide ? 8 : 4)) {
+        unsigned within;
+        if (value->kind == VALUE_GET && get_size(node) >= (wide ? 8 : 4) &&
+            gen_lane_now(g, node->imm, get_size(node), &within) == NO_REG) {
             return (Src){ .kind = SRC_MEM, .mem = state_mem(node->imm) };
         }
         if (value->kind == VALUE_PLAIN) {
@@ -183,14 +191,25 @@ void gen_move_src(Gen *g, unsigned to, bool wide, Src src)
     case SRC_MEM:
         emit_load(&g->e, wide ? 8 : 4, to, src.mem);
         break;
+    case SRC_LANE:
+        gen_read_lane(g, to, src.reg, (unsigned)src.imm, wide ? 8 : 4);
+        break;
     default:
         emit_mov_imm(&g->e, to, wide ? (uint64_t)(int64_t)src.imm : (uint32_t)src.imm);
     }
 }
 
+unsigned gen_def_of(Gen *g, IrVal v)
+{
+    if (g->value[v].kind == VALUE_GET) {
+        g->value[v].kind = VALUE_PLAIN;
+    }
+    return g->value[v].uses ? take_reg(g, v) : RAX;
+}
+
 unsigned gen_def(Gen *g)
 {
-    return g->value[g->now].uses ? take_reg(g, (IrVal)g->now) : RAX;
+    return gen_def_of(g, (IrVal)g->now);
 }
 
 unsigned gen_def_from(Gen *g, IrVal a, bool wide)

@@ -192,7 +192,7 @@ void gen_call_c(Gen *g, const void *function)
     }
 }
 
-static void check_fault(Gen *g)
+void gen_check_fault(Gen *g)
 {
     emit_alu_mi(&g->e, ALU_CMP, 1, CPU_MEM(fault), 0);
     uint8_t *from = emit_jcc(&g->e, CC_NE, NULL);
@@ -211,6 +211,7 @@ void gen_call(Gen *g, const IrNode *node)
     if (!(helper->flags & HELPER_PURE)) {
         gen_all_state_changes(g);
     }
+    gen_vectors_to_state(g);
     gen_save_for_call(g);
     gen_load_to(g, RDX, node->b);
     gen_load_to(g, RCX, node->c);
@@ -222,30 +223,12 @@ void gen_call(Gen *g, const IrNode *node)
     }
     gen_call_c(g, (const void *)(uintptr_t)helper->fn);
     if (!(helper->flags & (HELPER_PURE | HELPER_NOFAULT))) {
-        check_fault(g);
+        gen_check_fault(g);
         emit_load(&g->e, 8, REG_TLB, CPU_MEM(tlb)); /* another address space, perhaps */
     }
     if (g->value[g->now].uses) {
         unsigned to = gen_def(g);
         emit_mov(&g->e, true, to, RAX);
-    }
-}
-
-void gen_vector_op(Gen *g, const IrNode *node)
-{
-    const VectorOp *op = &g->code->isa->vectors[(uint32_t)node->imm];
-
-    gen_all_state_changes(g);
-    gen_save_for_call(g);
-    gen_forget_for_call(g);
-    load_cpu(g, RDI);
-    emit_rm(&g->e, X_LEA64, RSI, state_mem(node->a));
-    emit_rm(&g->e, X_LEA64, RDX, state_mem(node->b));
-    emit_rm(&g->e, X_LEA64, RCX, state_mem(node->c));
-    emit_mov_imm(&g->e, R8, node->imm >> 32);
-    gen_call_c(g, (const void *)(uintptr_t)op->fn);
-    if (op->may_fault) {
-        check_fault(g);
     }
 }
 

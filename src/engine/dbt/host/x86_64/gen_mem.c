@@ -16,7 +16,8 @@ typedef struct Access {
     uint64_t displacement;
     unsigned size, mmu;
     bool write;
-    bool aligned; /* the fast path takes only aligned addresses */
+    bool aligned;   /* the fast path takes only aligned addresses */
+    bool no_result; /* in a general register */
     SlowKind kind;
 } Access;
 
@@ -133,7 +134,7 @@ static Slow *emit_mem(Gen *g, const Access *access, Mem *ret_mem)
     size_t tag = access->write ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read);
     unsigned to = NO_REG;
 
-    if (ir_ops[access->node->op].has_result) {
+    if (ir_ops[access->node->op].has_result && !access->no_result) {
         gen_release(g);
         to = gen_def(g);
     }
@@ -171,14 +172,45 @@ static Access plain_access(const IrNode *node, unsigned size, bool write)
                      .kind = write ? SLOW_STORE : SLOW_LOAD };
 }
 
+/* A load that fills a vector register, or is the source of the operation behind it. */
+static void load_for_vector(Gen *g, Access access, VectorUse use)
+{
+    VectorInsn insn = { 0 };
+    Mem from;
+
+    if (use.kind == VECTOR_USE_OPERATE) {
+        insn = gen_begin_operation(g, use.node);
+    }
+    access.no_result = true;
+    Slow *slow = emit_mem(g, &access, &from);
+    if (use.kind == VECTOR_USE_OPERATE) {
+        gen_vector_insn(g, insn, from);
+    } else {
+        gen_fill_vector_mem(g, use.vector, access.size, from);
+    }
+    slow->use = use;
+    slow->back = g->e.at;
+    g->skip_to = use.skip_to;
+    if (use.kind == VECTOR_USE_OPERATE) {
+        gen_end_operation(g, use.node, insn);
+    }
+}
+
 void gen_load(Gen *g, const IrNode *node)
 {
     bool is_signed = node->op >= IR_LDS8;
     unsigned size = 1U << (node->op - (is_signed ? IR_LDS8 : IR_LD8));
     Access access = plain_access(node, size, false);
     Mem from;
-    Slow *slow = emit_mem(g, &access, &from);
 
+    if (!is_signed) {
+        VectorUse use = gen_find_use(g, node, size);
+        if (use.kind != VECTOR_USE_NONE) {
+            load_for_vector(g, access, use);
+            return;
+        }
+    }
+    Slow *slow = emit_mem(g, &access, &from);
     if (is_signed) {
         emit_load_signed(&g->e, size, slow->to, from);
     } else {
@@ -187,16 +219,35 @@ void gen_load(Gen *g, const IrNode *node)
     slow->back = g->e.at;
 }
 
+/* What is stored; a lane of a vector goes from there. */
+static Src stored(Gen *g, IrVal v, unsigned size)
+{
+    const IrNode *node = &g->ir->nodes[v];
+    const Value *value = &g->value[v];
+    unsigned within;
+
+    if (value->kind == VALUE_GET && value->reg == NO_REG && dies(g, v) && size >= 4 &&
+        1U << (node->op - IR_GET8) >= size) {
+        unsigned vector = gen_lane_now(g, node->imm, size, &within);
+        if (vector != NO_REG) {
+            return (Src){ .kind = SRC_LANE, .reg = vector, .imm = (int32_t)within };
+        }
+    }
+    return gen_src(g, v, size == 8);
+}
+
 void gen_store(Gen *g, const IrNode *node)
 {
     unsigned size = 1U << (node->op - IR_ST8);
     Access access = plain_access(node, size, true);
-    Src value = gen_src(g, node->b, size == 8);
+    Src value = stored(g, node->b, size);
     Mem to;
     Slow *slow = emit_mem(g, &access, &to);
 
     if (value.kind == SRC_IMM) {
         emit_store_imm(&g->e, size, to, value.imm);
+    } else if (value.kind == SRC_LANE) {
+        gen_store_lane(g, to, value.reg, (unsigned)value.imm, size);
     } else if (value.kind == SRC_MEM) {
         emit_load(&g->e, size == 8 ? 8 : 4, RDX, value.mem);
         emit_store(&g->e, size, to, RDX);
@@ -221,15 +272,23 @@ static Access vector_access(const IrNode *node, bool write)
                      .kind = write ? SLOW_STORE_VECTOR : SLOW_LOAD_VECTOR };
 }
 
-/* Move 16 or 32 bytes by way of XMM0 and XMM1. */
-static void move_vector(Gen *g, unsigned size, Mem to, Mem from)
+/* The vector register for all of the access; NO_REG: CPU state is right. */
+static unsigned vector_of(Gen *g, const IrNode *node, unsigned size)
+{
+    if (size == 16) {
+        return gen_vector_at(g, node->imm);
+    }
+    if (gen_meets_vectors(g, node->imm, size)) {
+        gen_vectors_to_state(g);
+    }
+    return NO_REG;
+}
+
+static void move_parts(Gen *g, unsigned size, Mem to, Mem from)
 {
     for (unsigned part = 0; part < size / 16; part++) {
-        emit_rm(&g->e, X_MOVUPS_LOAD, part, from);
+        gen_move_vector(g, to, from);
         from.disp += 16;
-    }
-    for (unsigned part = 0; part < size / 16; part++) {
-        emit_rm(&g->e, X_MOVUPS_STORE, part, to);
         to.disp += 16;
     }
 }
@@ -240,8 +299,21 @@ void gen_vector_load(Gen *g, const IrNode *node)
     Mem from;
 
     gen_state_changes(g, node->imm, access.size);
+    if (access.size == 16) {
+        VectorUse use = gen_find_use(g, node, 16);
+        if (use.kind != VECTOR_USE_NONE) {
+            load_for_vector(g, access, use);
+            g->slow[g->n_slow - 1].value = (Src){ .kind = SRC_IMM, .imm = (int32_t)node->imm };
+            return;
+        }
+    }
+    unsigned vector = vector_of(g, node, access.size);
     Slow *slow = emit_mem(g, &access, &from);
-    move_vector(g, access.size, state_mem(node->imm), from);
+    if (vector != NO_REG) {
+        emit_rm(&g->e, X_MOVUPS_LOAD, vector, from);
+    } else {
+        move_parts(g, access.size, state_mem(node->imm), from);
+    }
     slow->value = (Src){ .kind = SRC_IMM, .imm = (int32_t)node->imm };
     slow->back = g->e.at;
 }
@@ -250,9 +322,14 @@ void gen_vector_store(Gen *g, const IrNode *node)
 {
     Access access = vector_access(node, true);
     Mem to;
+    unsigned vector = vector_of(g, node, access.size);
     Slow *slow = emit_mem(g, &access, &to);
 
-    move_vector(g, access.size, to, state_mem(node->imm));
+    if (vector != NO_REG) {
+        emit_rm(&g->e, X_MOVUPS_STORE, vector, to);
+    } else {
+        move_parts(g, access.size, to, state_mem(node->imm));
+    }
     slow->value = (Src){ .kind = SRC_IMM, .imm = (int32_t)node->imm };
     slow->back = g->e.at;
 }
@@ -396,10 +473,29 @@ void gen_cas(Gen *g, const IrNode *node)
 
 /* --- slow paths ------------------------------------------------------------------------------- */
 
+/* What vectors do with a value that was loaded: it is in RAX, or its vector in CPU state. */
+static void use_in_vectors(Gen *g, const Slow *slow)
+{
+    if (slow->use.kind == VECTOR_USE_FILL) {
+        gen_fill_vector(g, slow->use.vector, RAX);
+        return;
+    }
+    if (slow->info >> SLOW_KIND == SLOW_LOAD) {
+        emit_store(&g->e, 8, state_mem(slow->use.scratch), RAX);
+    }
+    /* C changed the scratch register */
+    VectorInsn insn = gen_begin_operation(g, slow->use.node);
+    gen_vector_insn(g, insn, state_mem(slow->use.scratch));
+}
+
 static void result_of_slow(Gen *g, const Slow *slow)
 {
     unsigned op = g->ir->nodes[slow->node].op;
 
+    if (slow->use.kind != VECTOR_USE_NONE) {
+        use_in_vectors(g, slow);
+        return;
+    }
     if (slow->to == NO_REG) {
         return;
     }

@@ -11,6 +11,8 @@
  *
  * Run with --seed to repeat, with -m thorough for ten times as many blocks.
  */
+#include <string.h>
+
 #include "engine/dbt/host/interp/interp.h"
 #include "engine/dbt/host/x86_64/code.h"
 #include "engine/dbt/host/x86_64/x86_64.h"
@@ -19,9 +21,13 @@
 
 enum {
     RAM = 16 * PAGE_SIZE,
-    WORDS = 48,
-    CODE_PAGE = 3,      /* where blocks stand */
-    READ_ONLY_PAGE = 9, /* writes fault */
+    PLAIN_WORDS = 48,
+    VECTORS = 16,
+    TEMPORARIES = 4,
+    VECTOR_STRIDE = 32,
+    WORDS = PLAIN_WORDS + VECTORS * VECTOR_STRIDE / 8, /* what is compared */
+    CODE_PAGE = 3,                                     /* where blocks stand */
+    READ_ONLY_PAGE = 9,                                /* writes fault */
     WATCHED_PAGE = 10,
     DEVICE_PAGE = 11,
     SWAPPED_PAGES = 12, /* this and the next */
@@ -31,15 +37,24 @@ enum {
     BLOCKS = 100 * 1000,
 };
 
-/* A guest whose state is just bytes. */
+/* A guest whose state is just bytes, of which some are vector registers. */
 typedef struct RandomCpu {
     DbtCpu base;
     union {
         uint64_t word[WORDS];
         uint8_t byte[WORDS * 8];
-    };
+        struct {
+            uint64_t plain[PLAIN_WORDS];
+            uint8_t vector[VECTORS * VECTOR_STRIDE];
+        };
+    } __attribute__((aligned(16)));
+    uint8_t temporary[TEMPORARIES * VECTOR_STRIDE];
     uint64_t told; /* sum of what watchpoints and helpers saw */
+    uint32_t mxcsr;
 } RandomCpu;
+_Static_assert(offsetof(RandomCpu, temporary) ==
+                   offsetof(RandomCpu, vector) + VECTORS * VECTOR_STRIDE,
+               "temporaries follow");
 
 /* --- the guest -------------------------------------------------------------------------------- */
 
@@ -111,7 +126,110 @@ static void vector_fault(DbtCpu *cpu, void *to, const void *from1, const void *f
     vector_mix(cpu, to, from1, from2, immediate);
 }
 
-static const VectorOp vectors[] = { { "mix", vector_mix, false }, { "fault", vector_fault, true } };
+/* Operations that the host has, by that instruction itself: what is tested here is where operands
+ * and results go. */
+#define HOST_OP(name, instruction)                                                                 \
+    static void vector_##name(DbtCpu *cpu, void *to, const void *from1, const void *from2,         \
+                              unsigned immediate)                                                  \
+    {                                                                                              \
+        Wide a, b;                                                                                 \
+        memcpy(&a, from1, 16);                                                                     \
+        memcpy(&b, from2, 16);                                                                     \
+        __asm__ volatile("ldmxcsr %[guest]\n\t" instruction                                        \
+                         "\n\tstmxcsr %[guest]\n\tldmxcsr %[own]"                                  \
+                         : [a] "+x"(a), [guest] "+m"(((RandomCpu *)cpu)->mxcsr)                    \
+                         : [b] "x"(b), [own] "m"(own_mxcsr));                                      \
+        memcpy(to, &a, 16);                                                                        \
+    }
+#define NUMBER_OP(name, instruction)                                                               \
+    static void vector_##name(DbtCpu *cpu, void *to, const void *from1, const void *from2,         \
+                              unsigned immediate)                                                  \
+    {                                                                                              \
+        Wide a, b;                                                                                 \
+        uint64_t n = 0;                                                                            \
+        memcpy(&a, from1, 16);                                                                     \
+        memcpy(&b, from2, 16);                                                                     \
+        __asm__ volatile("ldmxcsr %[guest]\n\t" instruction                                        \
+                         "\n\tstmxcsr %[guest]\n\tldmxcsr %[own]"                                  \
+                         : [n] "+a"(n), [guest] "+m"(((RandomCpu *)cpu)->mxcsr)                    \
+                         : [a] "x"(a), [b] "x"(b), [own] "m"(own_mxcsr)                            \
+                         : "cc");                                                                  \
+        memcpy(to, &n, 8);                                                                         \
+    }
+typedef long long Wide __attribute__((vector_size(16)));
+static const uint32_t own_mxcsr = 0x1f80;
+
+HOST_OP(paddd, "paddd %[b], %[a]")
+HOST_OP(punpcklqdq, "punpcklqdq %[b], %[a]")
+HOST_OP(pshufd, "pshufd $0x1b, %[b], %[a]")
+HOST_OP(palignr, "palignr $5, %[b], %[a]")
+HOST_OP(psllq, "psllq $13, %[a]")
+HOST_OP(addsd, "addsd %[b], %[a]")
+HOST_OP(mulps, "mulps %[b], %[a]")
+HOST_OP(cvtss2sd, "cvtss2sd %[b], %[a]")
+HOST_OP(aesenc, "aesenc %[b], %[a]")
+NUMBER_OP(pmovmskb, "pmovmskb %[b], %k[n]")
+NUMBER_OP(cvttsd2si, "cvttsd2si %[b], %[n]")
+NUMBER_OP(ucomisd, "ucomisd %[b], %[a]\n\tlahf\n\tshr $8, %k[n]\n\tand $0x45, %k[n]")
+
+static void vector_cvtsi2sd(DbtCpu *cpu, void *to, const void *from1, const void *from2,
+                            unsigned immediate)
+{
+    Wide a;
+    uint64_t n;
+
+    memcpy(&a, from1, 16);
+    memcpy(&n, from2, 8);
+    __asm__ volatile("ldmxcsr %[guest]\n\tcvtsi2sdq %[n], %[a]\n\t"
+                     "stmxcsr %[guest]\n\tldmxcsr %[own]"
+                     : [a] "+x"(a), [guest] "+m"(((RandomCpu *)cpu)->mxcsr)
+                     : [n] "r"(n), [own] "m"(own_mxcsr));
+    memcpy(to, &a, 16);
+}
+
+static const VectorOp vectors[] = {
+    { "mix", vector_mix, false },
+    { "fault", vector_fault, true },
+    { "paddd", vector_paddd, false },
+    { "punpcklqdq", vector_punpcklqdq, false },
+    { "pshufd", vector_pshufd, false },
+    { "palignr", vector_palignr, false },
+    { "psllq", vector_psllq, false },
+    { "addsd", vector_addsd, true },
+    { "mulps", vector_mulps, true },
+    { "cvtss2sd", vector_cvtss2sd, true },
+    { "aesenc", vector_aesenc, false },
+    { "pmovmskb", vector_pmovmskb, false },
+    { "cvttsd2si", vector_cvttsd2si, true },
+    { "ucomisd", vector_ucomisd, true },
+    { "cvtsi2sd", vector_cvtsi2sd, true },
+};
+
+/* clang-format off */
+static const VectorHost vector_host[G_N_ELEMENTS(vectors)] = {
+    [2] = { VECTOR_BINARY, 0x66, 1, 0xfe, .bytes = 16 },
+    [3] = { VECTOR_BINARY, 0x66, 1, 0x6c, .bytes = 16 },
+    [4] = { VECTOR_UNARY, 0x66, 1, 0x70, .bytes = 16, .immediate = true },
+    [5] = { VECTOR_BINARY, 0x66, 3, 0x0f, .bytes = 16, .immediate = true },
+    [6] = { VECTOR_SHIFT, 0x66, 1, 0x73, .digit = 6, .immediate = true },
+    [7] = { VECTOR_BINARY, 0xf2, 1, 0x58, .bytes = 8 },
+    [8] = { VECTOR_BINARY, 0, 1, 0x59, .bytes = 16 },
+    [9] = { VECTOR_BINARY, 0xf3, 1, 0x5a, .bytes = 4 },
+    [10] = { VECTOR_BINARY, 0x66, 2, 0xdc, .bytes = 16, .needs = VECTOR_NEEDS_AES },
+    [11] = { VECTOR_NUMBER, 0x66, 1, 0xd7 },
+    [12] = { VECTOR_NUMBER, 0xf2, 1, 0x2c, .bytes = 8, .wide = true },
+    [13] = { VECTOR_FLAGS, 0x66, 1, 0x2e, .digit = 0x45, .bytes = 8 },
+    [14] = { VECTOR_BINARY, 0xf2, 1, 0x2a, .bytes = 8, .wide = true, .from_memory = true },
+};
+/* clang-format on */
+
+enum { OPS_ANYHOW = 11, NUMBERS = 11, FROM_NUMBER = 14 };
+
+/* The immediate that operation @number's function has built in. */
+static unsigned vector_immediate(unsigned number, unsigned drawn)
+{
+    return number == 4 ? 0x1b : number == 5 ? 5 : number == 6 ? 13 : drawn;
+}
 
 static uint32_t context_key(const DbtCpu *cpu)
 {
@@ -176,6 +294,12 @@ static const GuestIsa random_isa = {
     .n_helpers = G_N_ELEMENTS(helpers),
     .vectors = vectors,
     .n_vectors = G_N_ELEMENTS(vectors),
+    .vector_file = { .offset = offsetof(RandomCpu, vector),
+                     .stride = VECTOR_STRIDE,
+                     .count = VECTORS,
+                     .mxcsr = offsetof(RandomCpu, mxcsr),
+                     .key_exact = 1,
+                     .host = vector_host },
     .context_key = context_key,
     .walk = walk,
     .misaligned = misaligned,
@@ -273,7 +397,10 @@ static uint64_t draw_offset(Source *s, unsigned size)
     if (chance(s, 10)) {
         return offsetof(DbtCpu, flags) + below(s, sizeof(FlagRecord) - size + 1);
     }
-    unsigned bytes = chance(s, 50) ? 6 * 8 : WORDS * 8;
+    if (chance(s, 3) && size == 4) {
+        return offsetof(RandomCpu, mxcsr); /* read only: see add_op() */
+    }
+    unsigned bytes = chance(s, 50) ? 6 * 8 : chance(s, 50) ? PLAIN_WORDS * 8 : WORDS * 8;
     return offsetof(RandomCpu, byte) + below(s, bytes / size) * size +
            (chance(s, 10) && size > 1 ? (unsigned)below(s, 2) : 0);
 }
@@ -331,6 +458,14 @@ static bool has(IrOp op, char operand)
     return strchr(ir_ops[op].operands, operand);
 }
 
+/* Vector registers: few, so that they meet; the last ones are not kept in the host's. */
+static IrVal draw_vector(Source *s)
+{
+    unsigned n = chance(s, 60) ? below(s, 3) : chance(s, 50) ? 13 + below(s, 3) : below(s, VECTORS);
+
+    return (IrVal)(offsetof(RandomCpu, vector) + n * VECTOR_STRIDE);
+}
+
 static void add_memory(Source *s, IrOp op)
 {
     uint64_t displacement;
@@ -341,6 +476,9 @@ static void add_memory(Source *s, IrOp op)
         add(s, op, address, b, draw_value(s), draw_mmu(s));
     } else if (op >= IR_LD128 && op <= IR_ST256) {
         uint64_t offset = offsetof(RandomCpu, byte) + below(s, WORDS * 8 - 32 + 1);
+        if (chance(s, 60)) {
+            offset = draw_vector(s);
+        }
         add(s, op, address, b, (IrVal)draw_mmu(s), offset);
     } else if (op == IR_PROBEW) {
         add(s, op, address, b, (IrVal)(draw_mmu(s) & ~(unsigned)MMU_ALIGN), 1 + below(s, 600));
@@ -349,14 +487,87 @@ static void add_memory(Source *s, IrOp op)
     }
 }
 
+static IrVal draw_temporary(Source *s)
+{
+    return (IrVal)(offsetof(RandomCpu, temporary) + below(s, TEMPORARIES) * VECTOR_STRIDE);
+}
+
+static void vector(Source *s, unsigned number, IrVal to, IrVal from1, IrVal from2)
+{
+    unsigned immediate = vector_immediate(number, (unsigned)draw(s) & 0xff);
+
+    add(s, IR_VOP, to, from1, from2, number | (uint64_t)immediate << 32);
+}
+
+/* Memory to a temporary, and that to operation @number. */
+static IrVal vector_source(Source *s, unsigned number)
+{
+    unsigned bytes = vector_host[number].bytes;
+    IrVal temporary = draw_temporary(s);
+    uint64_t displacement;
+    IrVal v;
+
+    if (bytes == 0 || chance(s, 60)) {
+        return draw_vector(s);
+    }
+    IrVal address = draw_address(s, &displacement);
+    if (bytes == 16) {
+        address = chance(s, 90) ? add(s, IR_AND64I, address, 0, 0, ~(uint64_t)15) : address;
+        unsigned mmu = below(s, 2) | (chance(s, 80) ? MMU_ALIGN : 0);
+        add(s, IR_LD128, address, 0, (IrVal)mmu, temporary);
+        return temporary;
+    }
+    v = ir_emit(s->ir, bytes == 4 ? IR_LD32 : IR_LD64, address, 0, 0, displacement);
+    if (chance(s, 10)) {
+        s->values[s->n_values++] = v; /* others may use it, too */
+    }
+    add(s, bytes == 4 ? IR_PUT32 : IR_PUT64, v, 0, 0, temporary);
+    return temporary;
+}
+
+/* What a front end makes of a scalar load, or of a move from a general register. */
+static void add_fill(Source *s)
+{
+    uint64_t displacement;
+    IrVal to = draw_vector(s), v = draw_value(s), zero;
+
+    if (chance(s, 60)) {
+        IrVal address = draw_address(s, &displacement);
+        v = add(s, chance(s, 50) ? IR_LD32 : IR_LD64, address, 0, 0, displacement);
+        s->n_values -= chance(s, 80);
+    }
+    add(s, IR_PUT64, v, 0, 0, to);
+    zero = add(s, IR_CONST, 0, 0, 0, chance(s, 90) ? 0 : 1);
+    add(s, IR_PUT64, zero, 0, 0, to + 8U);
+}
+
 static void add_vector(Source *s)
 {
-    IrVal at[3];
+    unsigned number = below(s, G_N_ELEMENTS(vectors));
+    IrVal to = draw_vector(s), from;
 
-    for (int i = 0; i < 3; i++) {
-        at[i] = (IrVal)(offsetof(RandomCpu, byte) + below(s, WORDS / 2) * 16);
+    if (chance(s, 25)) {
+        add_fill(s);
+    } else if (number == FROM_NUMBER) {
+        from = draw_temporary(s);
+        add(s, IR_PUT64, draw_value(s), 0, 0, from);
+        vector(s, number, to, to, from);
+    } else if (number >= NUMBERS) {
+        from = vector_source(s, number);
+        to = draw_temporary(s);
+        if (to == from) {
+            return;
+        }
+        vector(s, number, to, draw_vector(s), from);
+        add(s, chance(s, 50) ? IR_GET32 : IR_GET64, 0, 0, 0, to);
+        if (chance(s, 10)) {
+            add(s, IR_GET64, 0, 0, 0, to);
+            s->n_values--;
+        }
+    } else {
+        from = number == 6 ? to : vector_source(s, number);
+        vector(s, number, to, chance(s, 80) || number == 6 ? to : draw_vector(s), from);
     }
-    add(s, IR_VOP, at[0], at[1], at[2], below(s, 2) | (draw(s) & 0xff) << 32);
 }
 
 static uint64_t draw_immediate(Source *s, IrOp op)
@@ -399,7 +610,10 @@ static void add_op(Source *s, IrOp op)
         add_memory(s, op);
     } else if (op >= IR_GET8 && op <= IR_PUT64) {
         IrVal a = has(op, 'a') ? draw_value(s) : 0;
-        add(s, op, a, 0, 0, draw_offset(s, 1U << ((op - IR_GET8) % 4)));
+        uint64_t offset = draw_offset(s, 1U << ((op - IR_GET8) % 4));
+        if (offset != offsetof(RandomCpu, mxcsr) || op < IR_PUT8) {
+            add(s, op, a, 0, 0, offset);
+        }
     } else {
         IrVal a = draw_value(s), b = draw_value(s), c = draw_value(s);
         if (has(op, 's')) {
@@ -459,6 +673,9 @@ static void add_end(Source *s)
 /* Half of what happens in real code is reading and writing state and simple arithmetic. */
 static IrOp draw_op(Source *s)
 {
+    if (chance(s, 15)) {
+        return IR_VOP;
+    }
     if (chance(s, 40)) {
         return (IrOp)(IR_GET8 + below(s, 8));
     }
@@ -535,6 +752,7 @@ typedef struct Start {
     bool flush;
     uint64_t word[WORDS];
     FlagRecord flags;
+    uint32_t mxcsr, key;
 } Start;
 
 static void draw_start(Source *s, Start *start)
@@ -550,6 +768,8 @@ static void draw_start(Source *s, Start *start)
     for (unsigned i = 0; i < WORDS; i++) {
         start->word[i] = chance(s, 50) ? draw_number(s) : below(s, RAM);
     }
+    start->mxcsr = 0x1f80 | (draw(s) & 0xe07f);
+    start->key = chance(s, 20);
     for (unsigned i = 0; i < 4; i++) {
         ((uint64_t *)&start->flags)[i] = draw_number(s);
     }
@@ -571,13 +791,14 @@ static void side_run(Side *side, const IrBlock *ir, const Start *start)
     cpu->key = UINT64_C(1) << 32; /* no entry of the jump cache is for it */
     cpu->instructions = 1000;
     memcpy(side->cpu->word, start->word, sizeof(start->word));
+    side->cpu->mxcsr = start->mxcsr;
     cache_translate_begin(cache, start->gpa, start->gpa2);
-    Block *block = cache_add(cache, ir, start->gpa, start->gpa2, 0);
+    Block *block = cache_add(cache, ir, start->gpa, start->gpa2, start->key);
     if (!block) {
         cache_translate_end(cache);
         cache_flush(cache);
         cache_translate_begin(cache, start->gpa, start->gpa2);
-        block = cache_add(cache, ir, start->gpa, start->gpa2, 0);
+        block = cache_add(cache, ir, start->gpa, start->gpa2, start->key);
         g_assert_nonnull(block);
     }
     cache_translate_end(cache);
@@ -592,9 +813,9 @@ static void show(const char *name, const Side *side)
     const DbtCpu *cpu = &side->cpu->base;
 
     g_printerr("%s: result %d slot %u pc %" G_GINT64_MODIFIER "x fault %u instructions "
-               "%" G_GINT64_MODIFIER "u told %" G_GINT64_MODIFIER "x flags",
+               "%" G_GINT64_MODIFIER "u told %" G_GINT64_MODIFIER "x mxcsr %x flags",
                name, side->result, side->slot, cpu->pc, cpu->fault, cpu->instructions,
-               side->cpu->told);
+               side->cpu->told, side->cpu->mxcsr);
     for (unsigned i = 0; i < 4; i++) {
         g_printerr(" %" G_GINT64_MODIFIER "x", ((const uint64_t *)&cpu->flags)[i]);
     }
@@ -639,7 +860,7 @@ static bool same(const Side *a, const Side *b)
            x->instructions == y->instructions && x->exits == y->exits &&
            memcmp(&x->flags, &y->flags, sizeof(FlagRecord)) == 0 &&
            memcmp(a->cpu->word, b->cpu->word, sizeof(a->cpu->word)) == 0 &&
-           a->cpu->told == b->cpu->told &&
+           a->cpu->told == b->cpu->told && a->cpu->mxcsr == b->cpu->mxcsr && !y->vectors_live &&
            memcmp(gm_ram(a->memory, 0, RAM), gm_ram(b->memory, 0, RAM), RAM) == 0;
 }
 
@@ -649,6 +870,7 @@ static void draw_features(Source *s, HostFeatures *host, const HostFeatures *rea
     host->tzcnt = real->tzcnt && chance(s, 70);
     host->popcnt = real->popcnt && chance(s, 70);
     host->bmi2 = real->bmi2 && chance(s, 70);
+    host->aes = real->aes && chance(s, 70);
 }
 
 static void test_random(void)

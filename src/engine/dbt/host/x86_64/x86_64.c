@@ -66,6 +66,7 @@ static RunResult run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
     const Code *code = cpu->vm->code;
 
     cpu->code_page = align_down(cpu->pc, PAGE_SIZE);
+    cpu->host_mxcsr = HOST_MXCSR;
     uint64_t result = code->enter(cpu, block->code);
     uint32_t word = (uint32_t)(result >> 32);
     switch ((CodeResult)(result & 0xff)) {
