@@ -21,6 +21,7 @@
 
 #include "engine/dbt/guest/x86/cpuid.h"
 #include "engine/dbt/guest/x86/decode.h"
+#include "engine/dbt/run/backend.h"
 
 #define DIFF_CODE UINT64_C(0x10000000)
 #define DIFF_DATA UINT64_C(0x20000000)
@@ -71,8 +72,13 @@ static inline uint64_t diff_address(unsigned slot)
 
 /* --- generate.c */
 typedef struct Generator Generator;
-/* @only: a comma-separated list of instruction names, or NULL for all; @code32: 32-bit code, too. */
-Generator *generator_new(uint64_t seed, const char *only, bool code32);
+typedef struct GeneratorOptions {
+    uint64_t seed;
+    const char *only; /* a comma-separated list of instruction names, or NULL for all */
+    bool code32;      /* 32-bit code, too */
+    const X86CpuModel *model;
+} GeneratorOptions;
+Generator *generator_new(const GeneratorOptions *options);
 void generator_free(Generator *generator);
 void generator_fill(Generator *generator, DiffBatch *batch);
 /* How often each instruction was used, and which were never. */
@@ -82,15 +88,13 @@ void generator_report(const Generator *generator);
 DiffBatch *native_batch_new(void);
 void native_batch_free(DiffBatch *batch);
 /* Whether 32-bit code can run here. */
-bool native_has_code32(void);
+bool native_has_code32(DiffBatch *batch);
 /* Run it in a child; false: the child died, batch->done says where. */
 bool native_run(DiffBatch *batch);
 
 /* --- guest.c */
 typedef struct Guest Guest;
-/* The CPU model of both sides. */
-const X86CpuModel *diff_model(void);
-Guest *guest_new(void);
+Guest *guest_new(const Backend *backend, const X86CpuModel *model);
 void guest_free(Guest *guest);
 /* A new batch: its code goes to guest memory. */
 void guest_load(Guest *guest, const DiffBatch *batch);

@@ -26,6 +26,8 @@
 static const char *const gpr_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                            "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
 
+enum { MXCSR_MM = 1 << 17 };
+
 typedef struct Options {
     int64_t sequences, seed;
     int keep_going;
@@ -152,6 +154,13 @@ static void compare(Comparison *c, const uint8_t *data)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
+/* LDMXCSR may set the bit that makes SSE operands unaligned, which AMD's CPUs have and our models
+ * don't. */
+static bool uses_misaligned_mode(const DiffSequence *sequence)
+{
+    return load_le32(sequence->native.fxsave + 24) & MXCSR_MM;
+}
+
 /* True if sequence @index ended alike. */
 static bool check(Guest *guest, DiffBatch *batch, unsigned index)
 {
@@ -160,7 +169,7 @@ static bool check(Guest *guest, DiffBatch *batch, unsigned index)
 
     guest_run(guest, batch, index, &c.guest_data);
     compare(&c, batch->data);
-    if (c.differences == 0) {
+    if (c.differences == 0 || uses_misaligned_mode(sequence)) {
         return true;
     }
     c.show = true;
@@ -172,14 +181,30 @@ static bool check(Guest *guest, DiffBatch *batch, unsigned index)
     return false;
 }
 
+/* The default model with instructions that it lacks, but are there, as far as this CPU has them. */
+static X86CpuModel model_here(void)
+{
+    X86CpuModel model = *x86_cpu_model_find(NULL);
+
+    __builtin_cpu_init();
+    model.has[X86_FEATURE_BMI1] = __builtin_cpu_supports("bmi"); /* TZCNT */
+    model.has[X86_FEATURE_ABM] = __builtin_cpu_supports("lzcnt");
+    model.has[X86_FEATURE_ADX] = __builtin_cpu_supports("adx");
+    return model;
+}
+
 /* The number of sequences that differed. */
 static uint64_t run(const Options *options)
 {
+    X86CpuModel model = model_here();
     DiffBatch *batch = native_batch_new();
-    Generator *generator =
-        generator_new((uint64_t)options->seed, options->only, native_has_code32());
-    Guest *guest =
-        guest_new(options->interpret || !native_backend ? &interp_backend : native_backend);
+    const GeneratorOptions generator_options = { .seed = (uint64_t)options->seed,
+                                                 .only = options->only,
+                                                 .code32 = native_has_code32(batch),
+                                                 .model = &model };
+    Generator *generator = generator_new(&generator_options);
+    bool compile = native_backend && !options->interpret;
+    Guest *guest = guest_new(compile ? native_backend : &interp_backend, &model);
     uint64_t different = 0;
 
     for (int64_t done = 0; done < options->sequences; done += batch->n) {

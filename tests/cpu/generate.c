@@ -217,20 +217,19 @@ static bool is_listed(const char *name, char *const *only)
     return !only || g_strv_contains((const char *const *)only, name);
 }
 
-Generator *generator_new(uint64_t seed, const char *only, bool code32)
+Generator *generator_new(const GeneratorOptions *options)
 {
-    const X86CpuModel *model = diff_model();
     Generator *g = g_new0(Generator, 1);
-    g_auto(GStrv) names = only ? g_strsplit(only, ",", -1) : NULL;
+    g_auto(GStrv) names = options->only ? g_strsplit(options->only, ",", -1) : NULL;
     g_autoptr(GArray) all = templates_new();
 
-    g->seed = seed;
-    g->code32 = code32;
+    g->seed = options->seed;
+    g->code32 = options->code32;
     g->templates = g_array_new(false, false, sizeof(Template));
     g->unused = g_array_new(false, false, sizeof(Template));
     for (unsigned i = 0; i < all->len; i++) {
         Template template = g_array_index(all, Template, i);
-        bool absent = template.row->feature && !model->has[template.row->feature];
+        bool absent = template.row->feature && !options->model->has[template.row->feature];
         if (absent || is_left_out(&template)) {
             g_array_append_val(g->unused, template);
         } else if (is_listed(template.row->name, names)) {

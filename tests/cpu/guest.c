@@ -52,19 +52,6 @@ static void end_run(DbtCpu *cpu)
     cpu->shutdown = true;
 }
 
-/* The default model with instructions that it lacks, but are there. */
-const X86CpuModel *diff_model(void)
-{
-    static X86CpuModel model;
-
-    model = *x86_cpu_model_find(NULL);
-    model.has[X86_FEATURE_BMI1] = true; /* TZCNT */
-    model.has[X86_FEATURE_ABM] = true;
-    model.has[X86_FEATURE_MOVBE] = true;
-    model.has[X86_FEATURE_ADX] = true;
-    return &model;
-}
-
 /* --- page tables ------------------------------------------------------------------------------ */
 
 static uint64_t *table_at(Guest *guest, uint64_t gpa)
@@ -122,7 +109,7 @@ static void set_system_state(Guest *guest)
     g_assert_true(set);
 }
 
-Guest *guest_new(void)
+Guest *guest_new(const Backend *backend, const X86CpuModel *model)
 {
     Guest *guest = g_new0(Guest, 1);
     g_autoptr(GError) error = NULL;
@@ -136,8 +123,10 @@ Guest *guest_new(void)
     const EngineConfig config = { .memory = guest->memory, .clock = guest->clock, .cpus = 1 };
     guest->vm = dbt_vm_new(&guest->isa, &config, &error);
     g_assert_no_error(error);
+    dbt_vm_set_backend(guest->vm, backend, &error);
+    g_assert_no_error(error);
     guest->cpu = dbt_cpu_new(guest->vm, 0);
-    x86_vcpu_init(guest->cpu, diff_model());
+    x86_vcpu_init(guest->cpu, model);
     uint64_t code_size = align_up((uint64_t)DIFF_BATCH * DIFF_SLOT, 4096);
     map(guest, DIFF_CODE, CODE_GPA, code_size, PTE_U);
     map(guest, DIFF_DATA, DATA_GPA, DIFF_DATA_SIZE, PTE_U | PTE_W | PTE_D | PTE_NX);

@@ -21,6 +21,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "common/bits.h"
 #include "diff.h"
 
 enum { STACK_SIZE = 64 * 1024 };
@@ -28,11 +29,18 @@ enum { STACK_SIZE = 64 * 1024 };
 /* Offset in the frame's FPU state of the mask of what it holds. */
 enum { XSTATE_HEADER = 512 };
 
-/* A signal handler has no argument of ours. */
-static DiffBatch *running;
-static int position = -1;
-static mcontext_t resume;
-static uint8_t resume_fpu[DIFF_FXSAVE];
+/* What the signal handler needs; as it has no argument of ours, at a fixed address. */
+typedef struct Native {
+    DiffBatch batch; /* first: what native_batch_new() gives out */
+    int position;    /* of the sequence that runs; -1: none yet */
+    mcontext_t resume;
+    uint8_t resume_fpu[DIFF_FXSAVE];
+} Native;
+
+static Native *the_native(void)
+{
+    return (Native *)UINT64_C(0x6f0000000000);
+}
 
 /* Our register numbers in the order of the kernel's frame. */
 static const int frame_reg[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
@@ -71,25 +79,27 @@ static void on_signal(int number, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
     mcontext_t *frame = &uc->uc_mcontext;
+    Native *native = the_native();
+    DiffBatch *batch = &native->batch;
 
-    if (position < 0) {
-        memcpy(&resume, frame, sizeof(resume));
-        memcpy(resume_fpu, frame->fpregs, DIFF_FXSAVE);
+    if (native->position < 0) {
+        memcpy(&native->resume, frame, sizeof(native->resume));
+        memcpy(native->resume_fpu, frame->fpregs, DIFF_FXSAVE);
     } else {
-        DiffSequence *done = &running->sequence[position];
+        DiffSequence *done = &batch->sequence[native->position];
         save(frame, &done->native);
         memcpy(done->native_data, (const void *)DIFF_DATA, DIFF_DATA_SIZE);
-        running->done = (unsigned)position + 1;
+        batch->done = (unsigned)native->position + 1;
     }
-    position++;
-    if ((unsigned)position < running->n) {
-        const DiffSequence *next = &running->sequence[position];
-        memcpy((void *)DIFF_DATA, running->data, DIFF_DATA_SIZE);
+    native->position++;
+    if ((unsigned)native->position < batch->n) {
+        const DiffSequence *next = &batch->sequence[native->position];
+        memcpy((void *)DIFF_DATA, batch->data, DIFF_DATA_SIZE);
         load(frame, &next->in, next->mode);
         return;
     }
-    memcpy(frame->gregs, resume.gregs, sizeof(frame->gregs));
-    memcpy(frame->fpregs, resume_fpu, DIFF_FXSAVE);
+    memcpy(frame->gregs, native->resume.gregs, sizeof(frame->gregs));
+    memcpy(frame->fpregs, native->resume_fpu, DIFF_FXSAVE);
 }
 
 static void *map_at(uint64_t address, size_t size, int protection)
@@ -157,24 +167,24 @@ static void run_in_child(DiffBatch *batch)
     /* 32-bit code needs data segments */
     __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(DIFF_DS));
     catch_signals();
-    running = batch;
+    the_native()->position = -1;
     alarm(60);
     raise(SIGUSR1);
-    _exit((unsigned)position == batch->n ? 0 : 3);
+    _exit((unsigned)the_native()->position == batch->n ? 0 : 3);
 }
 
 DiffBatch *native_batch_new(void)
 {
-    void *at =
-        mmap(NULL, sizeof(DiffBatch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    Native *native = mmap(the_native(), sizeof(Native), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
-    g_assert_true(at != MAP_FAILED);
-    return at;
+    g_assert_true(native == the_native());
+    return &native->batch;
 }
 
 void native_batch_free(DiffBatch *batch)
 {
-    munmap(batch, sizeof(*batch));
+    munmap(container_of(batch, Native, batch), sizeof(Native));
 }
 
 bool native_run(DiffBatch *batch)
@@ -191,18 +201,16 @@ bool native_run(DiffBatch *batch)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-bool native_has_code32(void)
+bool native_has_code32(DiffBatch *batch)
 {
-    DiffBatch *batch = native_batch_new();
     DiffSequence *only = &batch->sequence[0];
 
     batch->n = 1;
+    memset(only, 0, sizeof(*only));
     memset(only->code, DIFF_END, DIFF_SLOT);
     only->mode = X86_MODE32;
     only->in.rip = DIFF_CODE;
     only->in.rflags = 0x202;
     only->in.fxsave[24 + 1] = 0x1f; /* MXCSR */
-    bool ran = native_run(batch) && only->native.vector == 3;
-    native_batch_free(batch);
-    return ran;
+    return native_run(batch) && only->native.vector == 3;
 }
