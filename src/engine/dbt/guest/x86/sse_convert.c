@@ -65,17 +65,41 @@ static uint64_t i64_to_f32(FpEnv *env, uint64_t x)
 
 static uint64_t i32_to_f64(FpEnv *env, uint64_t x)
 {
-    return fp_pack64(fp_from_int(env, &fp_format64, (int32_t)x));
+    return double_bits((double)(int32_t)x); /* always exact */
 }
 
 static uint64_t i64_to_f64(FpEnv *env, uint64_t x)
 {
+    if (x + (UINT64_C(1) << 53) <= UINT64_C(1) << 54) { /* exact */
+        return double_bits((double)(int64_t)x);
+    }
     return fp_pack64(fp_from_int(env, &fp_format64, (int64_t)x));
+}
+
+/* An integer that any width holds: converts without rounding. */
+static bool is_small_integer64(uint64_t x, uint64_t *ret_integer)
+{
+    double value = as_double(x);
+
+    if (!(value > -0x1p31 && value < 0x1p31) || (double)(int32_t)value != value) {
+        return false;
+    }
+    *ret_integer = (uint64_t)(int32_t)value;
+    return true;
+}
+
+static bool is_small_integer32(uint64_t x, uint64_t *ret_integer)
+{
+    return is_small_integer64(double_bits((double)as_float(x)), ret_integer);
 }
 
 #define TO_INT(name, size, width, rounding)                                                        \
     static uint64_t name(FpEnv *env, uint64_t x)                                                   \
     {                                                                                              \
+        uint64_t exact;                                                                            \
+        if (is_small_integer##size(x, &exact)) {                                                   \
+            return exact;                                                                          \
+        }                                                                                          \
         return (uint64_t)fp_to_int(env, fp_unpack##size(env, (uint##size##_t)x), width, rounding); \
     }
 

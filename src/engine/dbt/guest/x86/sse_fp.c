@@ -58,57 +58,6 @@ bool sse_finish(X86Cpu *cpu, const FpEnv *env)
 
 typedef uint64_t (*LaneOp)(FpEnv *env, uint64_t x, uint64_t y, unsigned immediate);
 
-/* Zero or a normal number. */
-static bool ordinary32(uint32_t bits)
-{
-    return !(bits << 1) || ((bits >> 23) & 0xff) - 1 < 0xfe;
-}
-
-static bool ordinary64(uint64_t bits)
-{
-    return !(bits << 1) || ((bits >> 52) & 0x7ff) - 1 < 0x7fe;
-}
-
-/* Normal, and far enough from the least normal number not to have been tiny before rounding. */
-static bool plain32(uint32_t bits)
-{
-    return ((bits >> 23) & 0xff) - 2 < 0xfd;
-}
-
-static bool plain64(uint64_t bits)
-{
-    return ((bits >> 52) & 0x7ff) - 2 < 0x7fd;
-}
-
-static float as_float(uint64_t bits)
-{
-    uint32_t low = (uint32_t)bits;
-    float f;
-    memcpy(&f, &low, sizeof(f));
-    return f;
-}
-
-static double as_double(uint64_t bits)
-{
-    double d;
-    memcpy(&d, &bits, sizeof(d));
-    return d;
-}
-
-static uint32_t float_bits(float f)
-{
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof(bits));
-    return bits;
-}
-
-static uint64_t double_bits(double d)
-{
-    uint64_t bits;
-    memcpy(&bits, &d, sizeof(bits));
-    return bits;
-}
-
 /* Arithmetic by @soft of softfloat.c, or by @host's expression in x and y. */
 #define ARITHMETIC(name, soft, host_operator)                                                      \
     static uint64_t name##32(FpEnv * env, uint64_t x, uint64_t y, unsigned immediate)              \
@@ -468,8 +417,14 @@ static void compare(DbtCpu *base, void *to, Operands from, bool wide, bool quiet
     FpNumber a, b;
 
     if (wide) {
-        a = fp_unpack64(&env, load_le64(from.from1));
-        b = fp_unpack64(&env, load_le64(from.from2));
+        uint64_t x = load_le64(from.from1), y = load_le64(from.from2);
+        if (ordinary64(x) && ordinary64(y)) { /* nothing to raise */
+            double p = as_double(x), q = as_double(y);
+            store_le64(to, flags[p < q ? FLOAT_LESS : p > q ? FLOAT_GREATER : FLOAT_EQUAL]);
+            return;
+        }
+        a = fp_unpack64(&env, x);
+        b = fp_unpack64(&env, y);
     } else {
         a = fp_unpack32(&env, load_le32(from.from1));
         b = fp_unpack32(&env, load_le32(from.from2));
