@@ -104,8 +104,8 @@ static inline bool segment_is_writable_data(const X86Segment *segment)
     return (segment->attributes & (SEG_S | SEG_CODE | SEG_WRITABLE)) == (SEG_S | SEG_WRITABLE);
 }
 
-/* --- segment.c --------------------------------------------------------------------------------- */
-/* The descriptor of @selector; @vector (#GP, #TS) with the selector if it lies outside its table. */
+/* --- segment.c -------------------------------------------------------------------------------- */
+/* The descriptor of @selector; raises @vector (#GP, #TS) if it lies outside its table. */
 bool x86_fetch_descriptor(X86Cpu *cpu, uint16_t selector, unsigned vector,
                           X86Descriptor *ret_descriptor);
 /* The segment that it describes. */
@@ -174,7 +174,7 @@ bool x86_pop_outer_stack(X86Cpu *cpu, X86Stack *stack, const X86Segment *code, u
 /* Offset in CS of linear address @pc. */
 uint64_t x86_offset_of(const X86Cpu *cpu, uint64_t pc);
 
-/* --- exception.c -------------------------------------------------------------------------------- */
+/* --- exception.c ------------------------------------------------------------------------------ */
 /* #PF: CR2 and the error code. */
 bool x86_raise_page_fault(X86Cpu *cpu, uint64_t gva, uint32_t error_code);
 /* Deliver @event, return address @rip, at once; false: another exception was raised. */
@@ -191,7 +191,7 @@ typedef enum X86TaskCause { TASK_JUMP, TASK_CALL, TASK_EVENT, TASK_RETURN } X86T
 bool x86_task_switch(X86Cpu *cpu, uint16_t selector, X86TaskCause cause, uint64_t next_rip,
                      const X86Exception *event);
 
-/* --- system.c ----------------------------------------------------------------------------------- */
+/* --- system.c --------------------------------------------------------------------------------- */
 /* Set CR3 and load PDPTRs as a task switch does; no flush is kept back. */
 bool x86_load_cr3(X86Cpu *cpu, uint64_t value, bool flush);
 /* Let the TLB's current address space be the one that CR3 names. */
@@ -199,13 +199,13 @@ void x86_select_space(X86Cpu *cpu, bool flush);
 /* Which bits of CR4 the model has. */
 uint64_t x86_cr4_valid(const X86Cpu *cpu);
 
-/* --- debug.c ------------------------------------------------------------------------------------ */
+/* --- debug.c ---------------------------------------------------------------------------------- */
 /* Set the pending #DB trap's DR6 bits. */
 void x86_trap(X86Cpu *cpu, uint64_t dr6_bits);
 /* An access to @port: I/O breakpoints. */
 void x86_io_breakpoint(X86Cpu *cpu, uint16_t port, unsigned size);
 
-/* --- time.c ------------------------------------------------------------------------------------- */
+/* --- time.c ----------------------------------------------------------------------------------- */
 /* Make RDTSC read @value from now on. */
 void x86_set_tsc(X86Cpu *cpu, uint64_t value);
 /* The same for a restored vCPU, keeping in step with the others if it nearly is: their values were

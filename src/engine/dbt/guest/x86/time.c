@@ -36,7 +36,7 @@ void x86_move_tsc(X86Cpu *cpu, uint64_t delta)
     x86_write_system_time(cpu);
 }
 
-/* The TSC's offset but for what TSC_ADJUST added: the same on all vCPUs unless a guest spoils it. */
+/* The TSC's offset but for what TSC_ADJUST added: the same on all vCPUs unless a guest moves it. */
 static uint64_t common_offset(const X86Cpu *cpu)
 {
     return __atomic_load_n(&cpu->tsc_offset, __ATOMIC_RELAXED) - cpu->msr.tsc_adjust;

@@ -274,11 +274,11 @@ bool x86_load_segment(X86Cpu *cpu, unsigned index, uint16_t selector);
 /* Set CS without checks and derive the CPL, for real mode and internal use. */
 void x86_set_segment(X86Cpu *cpu, unsigned index, const X86Segment *value);
 
-/* --- debug.c: isa->debug_changed, isa->watch and isa->watches_page ------------------------------- */
+/* --- debug.c: isa->debug_changed, isa->watch and isa->watches_page ---------------------------- */
 void x86_debug_changed(DbtCpu *cpu);
 void x86_watch(DbtCpu *cpu, uint64_t gva, unsigned size, MmuAccess access);
 bool x86_watches_page(const DbtCpu *cpu, uint64_t gva_page);
-/* For KEY_DEBUG: a debugger or DR7 watches something: traps must come right behind an instruction. */
+/* For KEY_DEBUG: a debugger or DR7 watches something, and traps must come at once. */
 bool x86_watches(const X86Cpu *cpu);
 
 /* --- io.c: ports, for IN, OUT, INS and OUTS ------------------------------------------------------
