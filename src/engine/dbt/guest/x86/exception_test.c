@@ -543,6 +543,21 @@ static void test_task_with_a_bad_segment(void)
     g_assert_cmphex(bench_peek(bench, BENCH_GDT + SEL_TSS + 5, 1), ==, 0x89); /* left by JMP */
 }
 
+/* No CS at all: the handler still finds the new task's stack. */
+static void test_task_without_code(void)
+{
+    g_autoptr(SystemBench) bench = system_bench_new(1);
+    X86Cpu *cpu = bench->cpu;
+
+    bench_enter(bench, MODE_PROTECTED, 0);
+    put_task(bench);
+    bench_poke(bench, BENCH_TSS2 + 0x4c, 0, 4);
+    bench_gate(bench, EXC_TS, SEL_CODE32, INT_GATE, 0);
+    x86_helper_far_jump(&cpu->base, SEL_TSS2, 0, BENCH_PC + 7);
+    g_assert_cmpint(handler(bench), ==, EXC_TS);
+    g_assert_cmphex(cpu->gpr[X86_RSP], ==, BENCH_IST1 - 16);
+}
+
 static void test_task_refused(void)
 {
     g_autoptr(SystemBench) bench = system_bench_new(1);
@@ -648,7 +663,7 @@ static void test_data_breakpoint(void)
     uint64_t value;
 
     bench_enter(bench, MODE_LONG, 0);
-    x86_helper_write_dr(&cpu->base, 0, 0x5004, 0);
+    x86_helper_write_dr(&cpu->base, 0, 0x5006, 0);                /* counts as 5004h */
     x86_helper_write_dr(&cpu->base, 7, 1 | 1 << 16 | 3 << 18, 0); /* writes to 4 bytes */
     g_assert_true(x86_watches_page(&cpu->base, 0x5000));
     g_assert_false(x86_watches_page(&cpu->base, 0x6000));
@@ -731,6 +746,7 @@ static const struct {
     { "task-call-and-return", test_task_call_and_return },
     { "task-gate-for-an-exception", test_task_gate_for_an_exception },
     { "task-with-a-bad-segment", test_task_with_a_bad_segment },
+    { "task-without-code", test_task_without_code },
     { "task-refused", test_task_refused },
     { "nmi-blocks-until-iret", test_nmi_blocks_until_iret },
     { "step-traps-behind", test_step_traps_behind },

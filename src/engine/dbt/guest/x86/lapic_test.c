@@ -406,6 +406,7 @@ static void test_x2apic_registers(void)
     g_assert_true(x86_write_msr(cpu, 0x1b, APIC));
     g_assert_false(x86_write_msr(cpu, 0x1b, APIC | 0xc00));
     g_assert_true(x86_write_msr(cpu, 0x1b, APIC | 0x800));
+    g_assert_cmphex(read_reg(bench, 1, REG_SVR), ==, 0xff); /* all is forgotten */
     g_assert_false(x86_write_msr(cpu, 0x1b, APIC | 0x400));
     g_assert_false(x86_write_msr(cpu, 0x1b, UINT64_C(1) << 50));
 }
