@@ -670,7 +670,7 @@ static void test_data_breakpoint(void)
     g_assert_true(mmu_load(&cpu->base, 0x5004, 4, MMU_KERNEL, &value));
     g_assert_true(mmu_store(&cpu->base, 0x5000, 0, 4, MMU_KERNEL));
     g_assert_cmphex(cpu->debug_pending, ==, 0);
-    g_assert_true(mmu_store(&cpu->base, 0x5007, 0, 1, MMU_KERNEL));
+    g_assert_true(mmu_store(&cpu->base, 0x5004, 0, 1, MMU_KERNEL));
     g_assert_cmphex(cpu->debug_pending, ==, 1);
 }
 
