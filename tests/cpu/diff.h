@@ -25,6 +25,10 @@
 
 #define DIFF_CODE UINT64_C(0x10000000)
 #define DIFF_DATA UINT64_C(0x20000000)
+/* of twins, in the guest only */
+#define DIFF_TWIN_CODE UINT64_C(0x18000000)
+/* where segments begin, if not at 0: all is mapped there once more */
+#define DIFF_BASE UINT64_C(0x9abcd000)
 
 enum {
     DIFF_SLOT = 128,       /* bytes for a sequence */
@@ -48,12 +52,24 @@ typedef struct DiffState {
     uint8_t fxsave[DIFF_FXSAVE]; /* x87, MMX, XMM */
 } DiffState;
 
+/* The same instructions for another mode: 32 bits, or 16 bits with prefixes for 32-bit operands. */
+typedef struct DiffTwin {
+    bool valid;
+    unsigned runs;
+    uint8_t code[DIFF_SLOT];
+    uint8_t starts[2 * DIFF_MAX_INSNS + 2]; /* of each instruction, and the end */
+} DiffTwin;
+
+enum { DIFF_TWINS = 2 }; /* by X86Mode: X86_MODE16, X86_MODE32 */
+
 typedef struct DiffSequence {
     uint8_t code[DIFF_SLOT];
     X86Mode mode; /* 64 or 32 */
     unsigned n_insns;
+    uint8_t starts[2 * DIFF_MAX_INSNS + 2]; /* of each instruction, and the end */
+    bool plain; /* nothing in it is special to 64-bit mode: there may be twins */
+    DiffTwin twin[DIFF_TWINS];
     uint64_t undefined_flags;
-    bool undefined_fpu; /* of the x87's status word: C0 to C3 */
     DiffState in, native, guest;
     uint8_t native_data[DIFF_DATA_SIZE];
 } DiffSequence;
@@ -68,6 +84,11 @@ typedef struct DiffBatch {
 static inline uint64_t diff_address(unsigned slot)
 {
     return DIFF_CODE + (uint64_t)slot * DIFF_SLOT;
+}
+
+static inline uint64_t diff_twin_address(unsigned slot, X86Mode mode)
+{
+    return DIFF_TWIN_CODE + ((uint64_t)slot * DIFF_TWINS + mode) * DIFF_SLOT;
 }
 
 /* --- generate.c */
@@ -98,5 +119,12 @@ Guest *guest_new(const Backend *backend, const X86CpuModel *model);
 void guest_free(Guest *guest);
 /* A new batch: its code goes to guest memory. */
 void guest_load(Guest *guest, const DiffBatch *batch);
-/* Run one; its data window afterwards is *@ret_data until the next call. */
-void guest_run(Guest *guest, DiffBatch *batch, unsigned index, const uint8_t **ret_data);
+/* Run one as it is, or (@mode not X86_MODE64) its twin, with segments that begin at @base (0 or
+ * DIFF_BASE); its data window afterwards is *@ret_data until the next call.  Addresses in
+ * .guest are offsets. */
+typedef struct GuestRun {
+    unsigned index;
+    X86Mode mode;
+    uint64_t base;
+} GuestRun;
+void guest_run(Guest *guest, DiffBatch *batch, const GuestRun *run, const uint8_t **ret_data);

@@ -80,6 +80,7 @@ static void show_number(const char *name, uint64_t in, uint64_t native, uint64_t
 typedef struct Comparison {
     const DiffSequence *sequence;
     const uint8_t *guest_data;
+    bool twin; /* of 64-bit code: registers have 32 bits */
     bool show;
     unsigned differences;
 } Comparison;
@@ -127,7 +128,8 @@ static void compare(Comparison *c, const uint8_t *data)
     uint64_t flags = (FLAGS_ARITH | FLAG_DF) & ~c->sequence->undefined_flags;
 
     for (unsigned i = 0; i < 16; i++) {
-        compare_number(c, gpr_names[i], in->gpr[i], native->gpr[i], guest->gpr[i]);
+        uint64_t mask = c->twin ? UINT32_MAX : UINT64_MAX;
+        compare_number(c, gpr_names[i], in->gpr[i], native->gpr[i] & mask, guest->gpr[i] & mask);
     }
     compare_number(c, "rip", in->rip, native->rip, guest->rip);
     compare_number(c, "flags", in->rflags & flags, native->rflags & flags, guest->rflags & flags);
@@ -167,7 +169,8 @@ static bool check(Guest *guest, DiffBatch *batch, unsigned index)
     DiffSequence *sequence = &batch->sequence[index];
     Comparison c = { .sequence = sequence };
 
-    guest_run(guest, batch, index, &c.guest_data);
+    const GuestRun plain = { .index = index, .mode = sequence->mode };
+    guest_run(guest, batch, &plain, &c.guest_data);
     compare(&c, batch->data);
     if (c.differences == 0 || uses_misaligned_mode(sequence)) {
         return true;
@@ -179,6 +182,72 @@ static bool check(Guest *guest, DiffBatch *batch, unsigned index)
     compare(&c, batch->data);
     fflush(stdout);
     return false;
+}
+
+/* The twin's rip as that of the original; where it isn't at an instruction, as it is. */
+static uint64_t original_rip(const DiffSequence *sequence, const GuestRun *run, uint64_t rip)
+{
+    const DiffTwin *twin = &sequence->twin[run->mode];
+    uint64_t offset = rip - diff_twin_address(run->index, run->mode);
+
+    for (unsigned i = 0; i <= sequence->n_insns; i++) {
+        if (offset == twin->starts[i]) {
+            return sequence->in.rip + sequence->starts[i];
+        }
+    }
+    /* behind the INT3 */
+    return offset == twin->starts[sequence->n_insns] + 1U
+               ? sequence->in.rip + sequence->starts[sequence->n_insns] + 1
+               : rip;
+}
+
+/* In 64-bit mode the address lay where the twin would have wrapped around. */
+static bool beyond_4g(const DiffSequence *sequence)
+{
+    const DiffState *native = &sequence->native;
+
+    return (native->vector == EXC_PF && native->cr2 > UINT32_MAX) || native->vector == EXC_GP ||
+           native->vector == EXC_SS;
+}
+
+/* True if the sequence's twin for @run ended as the sequence did. */
+static bool check_twin(Guest *guest, DiffBatch *batch, const GuestRun *run)
+{
+    static const char *const modes[] = { "16", "32" };
+    DiffSequence *sequence = &batch->sequence[run->index];
+    Comparison c = { .sequence = sequence, .twin = true };
+
+    if (!sequence->twin[run->mode].valid || beyond_4g(sequence)) {
+        return true;
+    }
+    sequence->twin[run->mode].runs++;
+    guest_run(guest, batch, run, &c.guest_data);
+    sequence->guest.rip = original_rip(sequence, run, sequence->guest.rip);
+    compare(&c, batch->data);
+    if (c.differences == 0) {
+        return true;
+    }
+    c.show = true;
+    printf("# different as %s-bit code with segments at %" PRIx64 ":\n", modes[run->mode],
+           run->base);
+    show_code(sequence);
+    show_start(&sequence->in);
+    compare(&c, batch->data);
+    fflush(stdout);
+    return false;
+}
+
+static bool check_twins(Guest *guest, DiffBatch *batch, unsigned index)
+{
+    bool alike = true;
+
+    for (X86Mode mode = X86_MODE16; mode <= X86_MODE32; mode++) {
+        for (uint64_t base = 0; base <= DIFF_BASE && alike; base += DIFF_BASE) {
+            const GuestRun run = { .index = index, .mode = mode, .base = base };
+            alike = check_twin(guest, batch, &run);
+        }
+    }
+    return alike;
 }
 
 /* The default model with instructions that it lacks, but are there, as far as this CPU has them. */
@@ -205,7 +274,7 @@ static uint64_t run(const Options *options)
     Generator *generator = generator_new(&generator_options);
     bool compile = native_backend && !options->interpret;
     Guest *guest = guest_new(compile ? native_backend : &interp_backend, &model);
-    uint64_t different = 0;
+    uint64_t different = 0, twins = 0;
 
     for (int64_t done = 0; done < options->sequences; done += batch->n) {
         generator_fill(generator, batch);
@@ -217,13 +286,18 @@ static uint64_t run(const Options *options)
         }
         guest_load(guest, batch);
         for (unsigned i = 0; i < batch->n; i++) {
-            different += !check(guest, batch, i);
+            bool alike = check(guest, batch, i) &&
+                         (!batch->sequence[i].plain || check_twins(guest, batch, i));
+            different += !alike;
+            twins += batch->sequence[i].twin[X86_MODE16].runs;
+            twins += batch->sequence[i].twin[X86_MODE32].runs;
             if (different > (uint64_t)options->keep_going) {
                 done = options->sequences;
                 break;
             }
         }
     }
+    printf("# and %" PRIu64 " runs as 16- and 32-bit code\n", twins);
     if (options->report) {
         generator_report(generator);
     }

@@ -21,6 +21,7 @@
 #include "engine/dbt/guest/x86/tables.h"
 #include "engine/dbt/guest/x86/x86.h"
 #include "templates.h"
+#include "twins.h"
 
 /* Not compared, and why. */
 static const struct {
@@ -255,6 +256,7 @@ typedef struct Draft {
     int disp_at; /* of a 32-bit displacement to be set, or -1 */
     bool rip;    /* relative to the next instruction */
     X86Mode mode;
+    bool plain; /* for a sequence with twins */
 } Draft;
 
 static void add(Draft *draft, uint8_t byte)
@@ -292,10 +294,10 @@ static void add_prefixes(Generator *g, Draft *draft, const Template *template)
     if (is_string(template->row) && one_in(g, 2)) {
         add(draft, one_in(g, 2) ? 0xf3 : 0xf2);
     }
-    if (one_in(g, 24)) {
+    if (!draft->plain && one_in(g, 24)) {
         add(draft, 0x67);
     }
-    if (one_in(g, 24)) {
+    if (!draft->plain && one_in(g, 24)) {
         add(draft, 0x65);
     }
     if ((template->row->flags & OPCODE_LOCK) && template->mod != 1 && one_in(g, 4)) {
@@ -305,7 +307,7 @@ static void add_prefixes(Generator *g, Draft *draft, const Template *template)
         static const uint8_t some[] = { 0x26, 0x2e, 0x36, 0x3e, 0x66, 0x67, 0xf0, 0xf2, 0xf3 };
         add(draft, some[below(g, sizeof(some))]);
     }
-    if (draft->mode == X86_MODE64) {
+    if (draft->mode == X86_MODE64 && !draft->plain) {
         draft->rex = one_in(g, 2) ? 0x40 | below(g, 16) : 0;
         if (template->w != ANY) {
             draft->rex = (draft->rex & ~8) | (uint8_t)(template->w ? 0x48 : 0);
@@ -467,14 +469,13 @@ typedef struct Writer {
     DiffSequence *sequence;
     uint64_t address;
     unsigned n; /* bytes so far */
-    unsigned starts[2 * DIFF_MAX_INSNS + 2];
     Jump jumps[2 * DIFF_MAX_INSNS + 2];
     unsigned n_jumps;
 } Writer;
 
 static void append(Writer *w, const uint8_t *bytes, unsigned n)
 {
-    w->starts[w->sequence->n_insns++] = w->n;
+    w->sequence->starts[w->sequence->n_insns++] = (uint8_t)w->n;
     memcpy(w->sequence->code + w->n, bytes, n);
     w->n += n;
 }
@@ -482,11 +483,11 @@ static void append(Writer *w, const uint8_t *bytes, unsigned n)
 /* Jumps go to a later instruction, or to the end. */
 static void aim_jumps(Generator *g, Writer *w)
 {
-    w->starts[w->sequence->n_insns] = w->n;
+    w->sequence->starts[w->sequence->n_insns] = (uint8_t)w->n;
     for (unsigned i = 0; i < w->n_jumps; i++) {
         const Jump *jump = &w->jumps[i];
         unsigned left = w->sequence->n_insns - jump->insn;
-        unsigned target = w->starts[jump->insn + 1 + below(g, left)];
+        unsigned target = w->sequence->starts[jump->insn + 1 + below(g, left)];
         uint64_t displacement = target - jump->end;
         memcpy(w->sequence->code + jump->end - jump->size, &displacement, jump->size);
     }
@@ -501,9 +502,9 @@ static bool add_insn(Generator *g, Writer *w, bool *ret_more)
     for (unsigned tries = 0; tries < 100; tries++) {
         unsigned which = below(g, g->templates->len);
         Template *template = &g_array_index(g->templates, Template, which);
-        Draft draft = { .disp_at = -1, .mode = w->sequence->mode };
+        Draft draft = { .disp_at = -1, .mode = w->sequence->mode, .plain = w->sequence->plain };
         if (!draft_insn(g, template, w->address + w->n, &draft, &insn) ||
-            is_undefined_result(&insn)) {
+            is_undefined_result(&insn) || (draft.plain && !twin_possible(&insn))) {
             continue;
         }
         if (w->n + draft.n + 4 > DIFF_SLOT) {
@@ -593,16 +594,20 @@ static void make_sequence(Generator *g, DiffSequence *sequence, unsigned slot)
     memset(sequence, 0, sizeof(*sequence));
     memset(sequence->code, DIFF_END, DIFF_SLOT);
     sequence->mode = g->code32 && one_in(g, 4) ? X86_MODE32 : X86_MODE64;
+    sequence->plain = sequence->mode == X86_MODE64 && one_in(g, 3);
     for (unsigned i = 0; i < wanted && more; i++) {
         if (!add_insn(g, &w, &more)) {
             break;
         }
     }
     aim_jumps(g, &w);
+    if (sequence->plain) {
+        make_twins(sequence);
+    }
     set_registers(g, &sequence->in);
     set_fpu(g, sequence->in.fxsave);
     sequence->in.rip = w.address;
-    if (sequence->mode == X86_MODE32) {
+    if (sequence->mode == X86_MODE32 || sequence->plain) {
         for (unsigned i = 0; i < 16; i++) {
             sequence->in.gpr[i] = i < 8 ? (uint32_t)sequence->in.gpr[i] : 0;
         }

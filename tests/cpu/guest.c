@@ -21,9 +21,12 @@ enum {
     TABLES_GPA = 0x1000,
     CODE_GPA = 0x100000,
     DATA_GPA = 0x200000,
+    TWIN_GPA = 0x280000,
     TSS_GPA = 0x300000,
     RAM_SIZE = 4 * 1024 * 1024,
     IDT_ERROR = 2,
+    CODE_SIZE = DIFF_BATCH * DIFF_SLOT,
+    TWIN_SIZE = DIFF_TWINS * CODE_SIZE,
     FSW_TOP = 0x3800,
 };
 /* Where the kernel's part is. */
@@ -42,7 +45,7 @@ struct Guest {
     GuestIsa isa;
     DbtVm *vm;
     DbtCpu *cpu;
-    uint8_t *code, *data; /* hva */
+    uint8_t *code, *twins, *data; /* hva */
     unsigned next_table;
 };
 
@@ -127,13 +130,16 @@ Guest *guest_new(const Backend *backend, const X86CpuModel *model)
     g_assert_no_error(error);
     guest->cpu = dbt_cpu_new(guest->vm, 0);
     x86_vcpu_init(guest->cpu, model);
-    uint64_t code_size = align_up((uint64_t)DIFF_BATCH * DIFF_SLOT, 4096);
-    map(guest, DIFF_CODE, CODE_GPA, code_size, PTE_U);
-    map(guest, DIFF_DATA, DATA_GPA, DIFF_DATA_SIZE, PTE_U | PTE_W | PTE_D | PTE_NX);
+    for (uint64_t base = 0; base <= DIFF_BASE; base += DIFF_BASE) {
+        map(guest, base + DIFF_CODE, CODE_GPA, CODE_SIZE, PTE_U);
+        map(guest, base + DIFF_TWIN_CODE, TWIN_GPA, TWIN_SIZE, PTE_U);
+        map(guest, base + DIFF_DATA, DATA_GPA, DIFF_DATA_SIZE, PTE_U | PTE_W | PTE_D | PTE_NX);
+    }
     map(guest, TSS, TSS_GPA, 4096, PTE_NX);
     /* no I/O map: its offset lies behind the limit */
     store_le16((uint8_t *)gm_ram(guest->memory, TSS_GPA, 4096) + 0x66, 0x8000);
-    guest->code = gm_ram(guest->memory, CODE_GPA, code_size);
+    guest->code = gm_ram(guest->memory, CODE_GPA, CODE_SIZE);
+    guest->twins = gm_ram(guest->memory, TWIN_GPA, TWIN_SIZE);
     guest->data = gm_ram(guest->memory, DATA_GPA, DIFF_DATA_SIZE);
     set_system_state(guest);
     return guest;
@@ -151,13 +157,18 @@ void guest_free(Guest *guest)
 
 void guest_load(Guest *guest, const DiffBatch *batch)
 {
-    size_t size = (size_t)DIFF_BATCH * DIFF_SLOT;
-
-    memset(guest->code, DIFF_END, size);
+    memset(guest->code, DIFF_END, CODE_SIZE);
+    memset(guest->twins, DIFF_END, TWIN_SIZE);
     for (unsigned i = 0; i < batch->n; i++) {
-        memcpy(guest->code + (size_t)i * DIFF_SLOT, batch->sequence[i].code, DIFF_SLOT);
+        const DiffSequence *sequence = &batch->sequence[i];
+        memcpy(guest->code + (size_t)i * DIFF_SLOT, sequence->code, DIFF_SLOT);
+        for (unsigned k = 0; k < DIFF_TWINS && sequence->plain; k++) {
+            size_t slot = (size_t)i * DIFF_TWINS + k;
+            memcpy(guest->twins + slot * DIFF_SLOT, sequence->twin[k].code, DIFF_SLOT);
+        }
     }
-    gm_written(guest->memory, CODE_GPA, size);
+    gm_written(guest->memory, CODE_GPA, CODE_SIZE);
+    gm_written(guest->memory, TWIN_GPA, TWIN_SIZE);
 }
 
 /* --- a run ------------------------------------------------------------------------------------ */
@@ -196,31 +207,45 @@ static void get_fpu(const X86Cpu *cpu, uint8_t *image)
     }
 }
 
-static void enter(X86Cpu *cpu, const DiffSequence *sequence)
+/* Segments for code of @mode. */
+static void set_segments(X86Cpu *cpu, X86Mode mode, uint64_t base)
+{
+    static const uint16_t attributes[] = { 0x80fb, 0xc0fb, 0xa0fb };
+    static const uint8_t data[] = { X86_DS, X86_ES, X86_SS };
+
+    cpu->segment[X86_CS].attributes = attributes[mode];
+    cpu->segment[X86_CS].selector = mode == X86_MODE64 ? DIFF_CS64 : DIFF_CS32;
+    cpu->segment[X86_CS].base = base;
+    for (unsigned i = 0; i < G_N_ELEMENTS(data); i++) {
+        cpu->segment[data[i]].base = base;
+    }
+}
+
+static void enter(X86Cpu *cpu, const DiffSequence *sequence, const GuestRun *run)
 {
     const DiffState *in = &sequence->in;
+    bool twin = run->mode != sequence->mode;
 
     memcpy(cpu->gpr, in->gpr, sizeof(cpu->gpr));
-    cpu->segment[X86_CS].attributes = sequence->mode == X86_MODE64 ? 0xa0fb : 0xc0fb;
-    cpu->segment[X86_CS].selector = sequence->mode == X86_MODE64 ? DIFF_CS64 : DIFF_CS32;
+    set_segments(cpu, run->mode, run->base);
     x86_set_rflags(cpu, in->rflags | FLAG_IF, FLAGS_ARITH | FLAG_DF | FLAG_IF | FLAG_TF | FLAG_RF);
     set_fpu(cpu, in->fxsave);
-    cpu->base.pc = in->rip;
+    cpu->base.pc = run->base + (twin ? diff_twin_address(run->index, run->mode) : in->rip);
     cpu->base.shutdown = false;
     cpu->base.key_stale = true;
 }
 
 /* An interrupt through the IDT, which isn't there: #GP names the vector. */
-static void leave(X86Cpu *cpu, DiffState *out)
+static void leave(X86Cpu *cpu, uint64_t segments, DiffState *out)
 {
     const X86Exception *exception = &cpu->exception;
 
     memcpy(out->gpr, cpu->gpr, sizeof(out->gpr));
-    out->rip = cpu->base.pc;
+    out->rip = cpu->base.pc - segments;
     out->rflags = x86_get_rflags(cpu);
     out->vector = exception->vector;
     out->error_code = exception->has_error ? exception->error_code : 0;
-    out->cr2 = cpu->cr2;
+    out->cr2 = segments ? (uint32_t)(cpu->cr2 - segments) : cpu->cr2;
     if (exception->vector == EXC_GP && out->error_code == (EXC_BP << 3 | IDT_ERROR)) {
         out->vector = EXC_BP;
         out->error_code = 0;
@@ -229,16 +254,16 @@ static void leave(X86Cpu *cpu, DiffState *out)
     get_fpu(cpu, out->fxsave);
 }
 
-void guest_run(Guest *guest, DiffBatch *batch, unsigned index, const uint8_t **ret_data)
+void guest_run(Guest *guest, DiffBatch *batch, const GuestRun *run, const uint8_t **ret_data)
 {
-    DiffSequence *sequence = &batch->sequence[index];
+    DiffSequence *sequence = &batch->sequence[run->index];
     X86Cpu *cpu = x86_cpu(guest->cpu);
     VcpuExit exit;
 
     memcpy(guest->data, batch->data, DIFF_DATA_SIZE);
-    enter(cpu, sequence);
+    enter(cpu, sequence, run);
     dbt_run(guest->cpu, &exit);
     g_assert_cmpint(exit.reason, ==, VCPU_EXIT_SHUTDOWN);
-    leave(cpu, &sequence->guest);
+    leave(cpu, run->base, &sequence->guest);
     *ret_data = guest->data;
 }
