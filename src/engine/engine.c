@@ -8,6 +8,7 @@
 
 #include "common/error.h"
 #include "engine/dbt/dbt.h"
+#include "engine/dbt/guest/x86/cpuid.h"
 #include "engine/kvm/kvm.h"
 
 static const Engine *const engines[] = { &kvm_engine, &translator_engine, &interpreter_engine,
@@ -68,4 +69,26 @@ const Engine *engine_choose(const char *name, char **ret_reason, GError **error)
     set_error_code(error, INSULA_ERROR_USAGE,
                    "unknown engine '%s': there are auto, kvm, translator and interpreter", name);
     return NULL;
+}
+
+uint32_t engine_cpu_model_mask(const char *name, uint32_t leaf, uint32_t subleaf, unsigned reg)
+{
+    const X86CpuModel *model = x86_cpu_model_find(name);
+    bool known = false;
+    uint32_t shown = 0;
+
+    for (unsigned i = 0; model && i < X86_FEATURES; i++) {
+        uint32_t feature_leaf, feature_subleaf;
+        unsigned feature_reg, bit;
+        if (x86_feature_place((X86Feature)i, &feature_leaf, &feature_subleaf, &feature_reg, &bit) &&
+            feature_leaf == leaf && feature_subleaf == subleaf && feature_reg == reg) {
+            known = true;
+            shown |= model->has[i] ? UINT32_C(1) << bit : 0;
+        }
+    }
+    /* XCR0 is no feature of its own: its AVX bit goes with AVX */
+    if (leaf == 0xd && subleaf == 0 && reg == 0 && model && !model->has[X86_FEATURE_AVX]) {
+        return 3;
+    }
+    return known ? shown : UINT32_MAX;
 }

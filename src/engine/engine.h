@@ -140,3 +140,7 @@ typedef struct EngineCpuModel {
     const char *name, *summary;
 } EngineCpuModel;
 const EngineCpuModel *engine_cpu_models(void);
+
+/* Bits that the model called @name may show in register @reg (0 EAX to 3 EDX) of a CPUID leaf; all
+ * ones where the model's features don't stand. */
+uint32_t engine_cpu_model_mask(const char *name, uint32_t leaf, uint32_t subleaf, unsigned reg);

@@ -202,6 +202,31 @@ static void two_vms(const Engine *engine)
     g_assert_cmpuint(second->n_log, ==, 1);
 }
 
+/* Each model can be asked for, shows none of what it hasn't, and an unknown one is refused. */
+static void cpu_models(const Engine *engine)
+{
+    for (const EngineCpuModel *model = engine_cpu_models(); model->name; model++) {
+        const BenchOptions options = { .cpu_model = model->name };
+        g_autoptr(Bench) bench = bench_new(engine, &options);
+        BENCH_LOAD(bench, cpuid);
+        bench_start(bench, 0, BENCH_LONG, 0);
+        bench_run_to_stop(bench, 0);
+        uint64_t features = bench_peek(bench, BENCH_DATA);
+        uint32_t ecx = (uint32_t)features & ~(1U << 27); /* OSXSAVE follows CR4 */
+        uint32_t edx = (uint32_t)(features >> 32);
+        g_assert_cmphex(ecx & ~engine_cpu_model_mask(model->name, 1, 0, 2), ==, 0);
+        g_assert_cmphex(edx & ~engine_cpu_model_mask(model->name, 1, 0, 3), ==, 0);
+        g_assert_cmphex(edx & 0x07808111, ==, 0x07808111); /* what x86-64 is made of */
+    }
+    g_autoptr(Bench) bench = bench_new(engine, NULL);
+    const EngineConfig config = {
+        .memory = bench->memory, .clock = bench->clock, .cpus = 1, .cpu_model = "no-such-cpu"
+    };
+    g_autoptr(GError) error = NULL;
+    g_assert_null(engine->vm_new(&config, &error));
+    g_assert_nonnull(error);
+}
+
 const BenchCase access_cases[] = {
     { "access/stops-in-real-mode", stops_real },
     { "access/stops-in-protected-mode", stops_flat },
@@ -214,6 +239,7 @@ const BenchCase access_cases[] = {
     { "access/code-rewritten-by-itself-runs", rewritten_by_itself },
     { "access/translate-walks-without-traces", translates },
     { "access/exits-are-counted", counts },
+    { "access/cpu-models", cpu_models },
     { "access/two-vms-in-one-process", two_vms },
     { 0 },
 };

@@ -176,6 +176,7 @@ Bench *bench_new(const Engine *engine, const BenchOptions *options)
         .hooks = { bench, extint_ack, ioapic_eoi },
         .cpus = bench->cpus,
         .tsc_khz = options->tsc_khz,
+        .cpu_model = options->cpu_model,
     };
     bench->vm = engine->vm_new(&config, &error);
     for (unsigned i = 0; i < bench->cpus && !error; i++) {

@@ -73,6 +73,7 @@ typedef struct BenchOptions {
     unsigned cpus; /* 0: 1 */
     bool manual_clock;
     uint64_t tsc_khz;
+    const char *cpu_model;
 } BenchOptions;
 
 /* A bench on @engine; fails the test if the engine refuses. */

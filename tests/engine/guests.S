@@ -458,6 +458,15 @@ guest tpr
     hlt
 done tpr
 
+/* Stores ECX and EDX of CPUID leaf 1. */
+guest cpuid
+    mov eax, 1
+    cpuid
+    mov [DATA], ecx
+    mov [DATA + 4], edx
+    stop
+done cpuid
+
 /* Spins at one register of a device. */
 guest mmio_spin
     mov ebx, 0xd0000000

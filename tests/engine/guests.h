@@ -39,4 +39,5 @@ GUEST(tsc_deadline);
 GUEST(x2apic);
 GUEST(x2apic_handler);
 GUEST(tpr);
+GUEST(cpuid);
 GUEST(mmio_spin);

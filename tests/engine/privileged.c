@@ -17,7 +17,7 @@
 
 enum { LOAD_GPA = 0x100000, INFO_GPA = 0x500, COMMAND_GPA = 0x600, MAX_STARTS = 60 };
 
-enum { RUN_SECONDS = 120 };
+enum { RUN_SECONDS = 60 };
 
 typedef struct Suite {
     bool untrusted;

@@ -5,7 +5,8 @@
  * frequency of the TSC, and KVM's own leaves.
  *
  * A table says per register what stays; leaves without a row stay as they are, or go if they are
- * in the list of those dropped.
+ * in the list of those dropped.  A CPU model of the translator can be asked for by name: then only
+ * features stay that both have, so that a saved VM can go on there.
  *
  * Threads: while a vCPU is made.
  */
@@ -57,7 +58,7 @@ static const struct {
     unsigned reg;
     uint32_t keep;
 } kept[] = {
-    /* SSE3 PCLMUL SSSE3 FMA CX16 PCID SSE4 x2APIC MOVBE POPCNT deadline AES XSAVE AVX F16C RDRAND */
+    /* SSE3 PCLMUL SSSE3 FMA CX16 PCID SSE4 x2APIC MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
     { LEAF_FEATURES, 0, ECX, 0xf7fa3203 & ~FEATURE_ECX_OSXSAVE },
     { LEAF_FEATURES, 0, EDX, 0x178bfbff }, /* FPU to SSE2, without ACPI, SS, TM, PSN */
     { 6, 0, EAX, BIT(2) },                 /* the APIC timer always runs */
@@ -119,7 +120,20 @@ typedef struct CpuidList {
 
 bool kvm_cpuid_model_known(const char *name)
 {
-    return !name || !strcmp(name, "host");
+    const EngineCpuModel *model = engine_cpu_models();
+
+    while (name && strcmp(name, "host") && model->name && strcmp(name, model->name)) {
+        model++;
+    }
+    return !name || !strcmp(name, "host") || model->name;
+}
+
+/* The translator's model that was asked for, or NULL: the host's own. */
+static const char *asked_model(const EngineVm *vm)
+{
+    const char *name = vm->config.cpu_model;
+
+    return name && strcmp(name, "host") ? name : NULL;
 }
 
 static struct kvm_cpuid2 *new_list(void)
@@ -154,6 +168,13 @@ static void filter(struct kvm_cpuid_entry2 *entry)
         if (entry->function == kept[i].leaf && entry->index == kept[i].index) {
             *entry_reg(entry, kept[i].reg) &= kept[i].keep;
         }
+    }
+}
+
+static void filter_model(const char *model, struct kvm_cpuid_entry2 *entry)
+{
+    for (unsigned reg = EAX; reg <= EDX; reg++) {
+        *entry_reg(entry, reg) &= engine_cpu_model_mask(model, entry->function, entry->index, reg);
     }
 }
 
@@ -278,6 +299,7 @@ static void append_new(CpuidList *c, bool has_threads)
 
 static void build(CpuidList *c, const struct kvm_cpuid2 *supported)
 {
+    const char *model = asked_model(c->vcpu->vm);
     bool has_threads = false;
 
     for (unsigned i = 0; i < supported->nent; i++) {
@@ -287,6 +309,9 @@ static void build(CpuidList *c, const struct kvm_cpuid2 *supported)
             continue;
         }
         filter(&entry);
+        if (model) {
+            filter_model(model, &entry);
+        }
         for (size_t j = 0; j < G_N_ELEMENTS(edits); j++) {
             if (entry.function == edits[j].leaf) {
                 edits[j].edit(c, &entry);

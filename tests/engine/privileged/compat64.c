@@ -28,9 +28,9 @@ CASE32(compat, "compat: addresses wrap at 4 GiB", COMPAT, NONE,
        "mov eax, 0xfffff000; mov ecx, 0x101000; mov al, [eax + ecx]");
 CASE32(compat, "compat: stack segment", COMPAT, NONE, "push eax; pop ecx");
 CASE32(compat, "compat: JMP far to a TSS", COMPAT, GP(0x40), ".byte 0xea; .long 0; .word 0x40");
-CASE32(
-    compat, "compat: CALL far and back", COMPAT, NONE,
-    ".byte 0x9a; .long compat_far; .word 0x30; jmp 1f; .globl compat_far; compat_far: retf; 1: nop");
+CASE32(compat, "compat: CALL far and back", COMPAT, NONE,
+       ".byte 0x9a; .long compat_far; .word 0x30; jmp 1f; .globl compat_far; "
+       "compat_far: retf; 1: nop");
 CASE32(compat, "compat: LDS", COMPAT, NONE, "push 0x10; push 0x1234; lds eax, [esp]; add esp, 8");
 CASE32(limits, "compat: last byte of a segment", COMPAT, NONE, SEG "mov al, [0xfff]");
 CASE32(limits, "compat: first byte beyond", COMPAT, GP(0), SEG "mov al, [0x1000]");

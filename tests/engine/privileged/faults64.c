@@ -36,12 +36,12 @@ CASE(canonical, "FS base makes it so", KERNEL, GP(0),
      "mov ecx, 0xc0000100; mov edx, 0x7fff; mov eax, 0xffffffff; wrmsr; mov al, fs:[1]");
 CASE(canonical, "user read", USER, GP(0), NC "mov rcx, [rax]");
 CASE(canonical, "RET in ring 3", USER, GP(0), "mov rax, 0x8000000000000000; push rax; ret");
-CASE(
-    canonical, "LGDT base", KERNEL, GP(0),
-    "mov rax, 0x8000000000000000; push rax; push rax; mov word ptr [rsp + 6], 0xff; lgdt [rsp + 6]");
-CASE(
-    canonical, "LIDT base", KERNEL, GP(0),
-    "mov rax, 0x8000000000000000; push rax; push rax; mov word ptr [rsp + 6], 0xff; lidt [rsp + 6]");
+CASE(canonical, "LGDT base", KERNEL, GP(0),
+     "mov rax, 0x8000000000000000; push rax; push rax; mov word ptr [rsp + 6], 0xff; "
+     "lgdt [rsp + 6]");
+CASE(canonical, "LIDT base", KERNEL, GP(0),
+     "mov rax, 0x8000000000000000; push rax; push rax; mov word ptr [rsp + 6], 0xff; "
+     "lidt [rsp + 6]");
 
 /* ---- what ring 3 may not ---- */
 
