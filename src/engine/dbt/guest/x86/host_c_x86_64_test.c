@@ -39,14 +39,6 @@ static const struct {
     { "/host-c/rsqrtss", portable_reciprocal_root, x86_approximate_reciprocal_root, true },
 };
 
-static float as_float(uint32_t bits)
-{
-    float f;
-
-    memcpy(&f, &bits, sizeof(f));
-    return f;
-}
-
 static void check_approximation(uint32_t bits, uint32_t ours, bool root)
 {
     double x = (double)as_float(bits);
