@@ -43,4 +43,4 @@ fuzz:
 	@tools/fuzz
 
 clean:
-	rm -rf build build-clang build-asan build-fuzz
+	rm -rf build build-clang build-asan build-tsan build-fuzz
