@@ -9,39 +9,49 @@
 
 #include "engine/dbt/run/exec.h"
 
-static uint32_t lapic_id(Lapic *lapic)
+static uint32_t lapic_id(const Lapic *lapic)
 {
-    uint32_t id = __atomic_load_n(&lapic->reg[REG_ID], __ATOMIC_RELAXED);
+    uint32_t id = lapic->reg[REG_ID];
 
     return lapic_x2apic(lapic) ? id : id >> 24;
 }
 
-static bool matches_logical(Lapic *lapic, uint32_t destination)
+static bool matches_logical(const Lapic *lapic, uint32_t destination)
 {
-    uint32_t ldr = __atomic_load_n(&lapic->reg[REG_LDR], __ATOMIC_RELAXED);
+    uint32_t ldr = lapic->reg[REG_LDR];
 
     if (lapic_x2apic(lapic)) {
         return destination >> 16 == ldr >> 16 && (destination & ldr & 0xffff);
     }
     ldr >>= 24;
-    if (__atomic_load_n(&lapic->reg[REG_DFR], __ATOMIC_RELAXED) >> 28 == 0xf) {
+    if (lapic->reg[REG_DFR] >> 28 == 0xf) {
         return ldr & destination;
     }
     return ldr >> 4 == (destination >> 4 & 0xf) && (ldr & destination & 0xf); /* clusters */
 }
 
-static bool matches(Lapic *lapic, const LapicMessage *message)
+static bool matches_locked(const Lapic *lapic, const LapicMessage *message)
 {
     uint32_t all = message->wide ? UINT32_MAX : 0xff;
 
-    if (!(__atomic_load_n(&lapic->base, __ATOMIC_ACQUIRE) & APIC_BASE_ENABLE)) {
-        return false;
-    }
     if (message->destination == all) {
         return true;
     }
     return message->logical ? matches_logical(lapic, message->destination)
                             : lapic_id(lapic) == message->destination;
+}
+
+/* Whether @message means this one; then *@ret_priority is how busy it is, 256: it takes none. */
+static bool matches(Lapic *lapic, const LapicMessage *message, unsigned *ret_priority)
+{
+    if (!(__atomic_load_n(&lapic->base, __ATOMIC_ACQUIRE) & APIC_BASE_ENABLE)) {
+        return false;
+    }
+    g_mutex_lock(&lapic->mutex);
+    bool match = matches_locked(lapic, message);
+    *ret_priority = lapic_enabled(lapic) ? lapic->reg[REG_PPR] >> 4 : 256;
+    g_mutex_unlock(&lapic->mutex);
+    return match;
 }
 
 static void tell(X86Cpu *cpu)
@@ -102,16 +112,13 @@ static X86Cpu *cpu_of(DbtVm *vm, unsigned index)
 static void deliver_lowest(DbtVm *vm, const LapicMessage *message)
 {
     X86Cpu *best = NULL;
-    uint32_t best_priority = UINT32_MAX;
+    unsigned best_priority = 256, priority;
 
     for (unsigned i = 0; i < dbt_vm_cpus(vm); i++) {
         X86Cpu *cpu = cpu_of(vm, i);
-        if (cpu && matches(cpu->lapic, message) && lapic_enabled(cpu->lapic)) {
-            uint32_t priority = __atomic_load_n(&cpu->lapic->reg[REG_PPR], __ATOMIC_RELAXED) >> 4;
-            if (priority < best_priority) {
-                best_priority = priority;
-                best = cpu;
-            }
+        if (cpu && matches(cpu->lapic, message, &priority) && priority < best_priority) {
+            best_priority = priority;
+            best = cpu;
         }
     }
     if (best) {
@@ -121,13 +128,15 @@ static void deliver_lowest(DbtVm *vm, const LapicMessage *message)
 
 void lapic_send(DbtVm *vm, const LapicMessage *message)
 {
+    unsigned priority;
+
     if (message->mode == LAPIC_LOWEST) {
         deliver_lowest(vm, message);
         return;
     }
     for (unsigned i = 0; i < dbt_vm_cpus(vm); i++) {
         X86Cpu *cpu = cpu_of(vm, i);
-        if (cpu && matches(cpu->lapic, message)) {
+        if (cpu && matches(cpu->lapic, message, &priority)) {
             deliver(cpu, message);
         }
     }
