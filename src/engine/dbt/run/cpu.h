@@ -189,16 +189,16 @@ typedef enum VectorForm {
 enum { VECTOR_NEEDS_AES = 1, VECTOR_NEEDS_PCLMUL = 2 };
 
 typedef struct VectorHost {
-    uint8_t form;      /* VectorForm */
-    uint8_t prefix;    /* 0, 0x66, 0xf3 or 0xf2 */
-    uint8_t map;       /* 1: 0F, 2: 0F 38, 3: 0F 3A */
+    uint8_t form;   /* VectorForm */
+    uint8_t prefix; /* 0, 0x66, 0xf3 or 0xf2 */
+    uint8_t map;    /* 1: 0F, 2: 0F 38, 3: 0F 3A */
     uint8_t opcode;
-    uint8_t digit;     /* ModRM.reg of VECTOR_SHIFT; of VECTOR_FLAGS: which flags can be set */
-    uint8_t bytes;     /* of from2 that are read from memory; 0: it must be a register */
-    uint8_t needs;     /* VECTOR_NEEDS_ */
-    bool immediate;    /* a byte of it follows */
-    bool wide;         /* REX.W */
-    bool from_memory;  /* from2 is not a vector register: a number in CPU state */
+    uint8_t digit;    /* ModRM.reg of VECTOR_SHIFT; of VECTOR_FLAGS: which flags can be set */
+    uint8_t bytes;    /* of from2 that are read from memory; 0: it must be a register */
+    uint8_t needs;    /* VECTOR_NEEDS_ */
+    bool immediate;   /* a byte of it follows */
+    bool wide;        /* REX.W */
+    bool from_memory; /* from2 is not a vector register: a number in CPU state */
 } VectorHost;
 
 /* Where CPU state has its vector registers, of 16 bytes each, for a back end that keeps them in
@@ -240,8 +240,9 @@ struct GuestIsa {
     /* Translate from cpu->pc on into the empty @ir.  Ends before an instruction that reaches into
      * the next page, unless that is the first. */
     TranslateResult (*translate)(DbtCpu *cpu, const GuestCode *code, IrBlock *ir);
-    /* Translate @gva; for MMU_FETCH the privilege is the CPU's own, not @mmu's.  On a fault: record the exception, set cpu->fault, return false.  @probe: no
-     * exception, no accessed or dirty bits (debugger). */
+    /* Translate @gva; for MMU_FETCH the privilege is the CPU's own, not @mmu's.  On a fault: record
+     * the exception, set cpu->fault, return false.  @probe: no exception, no accessed or dirty
+     * bits (debugger). */
     bool (*walk)(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, bool probe,
                  MmuPage *ret_page);
     /* An access that must be aligned (MMU_ALIGN) is not: record the exception, set cpu->fault. */

@@ -313,7 +313,7 @@ static void test_written_page_becomes_code(gconstpointer backend)
     bench_free(&b);
 }
 
-/* A vCPU rewrites code that three others run and run it, while pages become code all the time: nobody hangs,
+/* A vCPU rewrites code that three others run, while pages become code all the time: nobody hangs,
  * nobody runs what was never written. */
 static void test_many_writers(gconstpointer backend)
 {
