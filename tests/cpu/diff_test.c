@@ -11,6 +11,7 @@
  * Threads: one.
  */
 #include <Zydis/Zydis.h>
+#include <cpuid.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,11 +255,16 @@ static bool check_twins(Guest *guest, DiffBatch *batch, unsigned index)
 static X86CpuModel model_here(void)
 {
     X86CpuModel model = *x86_cpu_model_find(NULL);
+    unsigned eax, ebx = 0, ecx = 0, edx;
 
-    __builtin_cpu_init();
-    model.has[X86_FEATURE_BMI1] = __builtin_cpu_supports("bmi"); /* TZCNT */
-    model.has[X86_FEATURE_ABM] = __builtin_cpu_supports("lzcnt");
-    model.has[X86_FEATURE_ADX] = __builtin_cpu_supports("adx");
+    /* clang 14's __builtin_cpu_supports() doesn't know all of these names */
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
+        model.has[X86_FEATURE_BMI1] = ebx & bit_BMI; /* TZCNT */
+        model.has[X86_FEATURE_ADX] = ebx & bit_ADX;
+    }
+    if (__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx)) {
+        model.has[X86_FEATURE_ABM] = ecx & bit_LZCNT;
+    }
     return model;
 }
 
