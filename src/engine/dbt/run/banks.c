@@ -9,6 +9,8 @@
  */
 #include "engine/dbt/run/banks.h"
 
+#include <string.h>
+
 void bank_note_large(MmuBank *bank, uint64_t gva, uint64_t size)
 {
     if (size == PAGE_SIZE) {
@@ -82,6 +84,7 @@ static void flush_bank(DbtCpu *cpu, MmuBank *bank, bool global)
             bank->code[i].page = TAG_NONE;
         }
     }
+    memset(bank->code_filter, 0, sizeof(bank->code_filter));
     bank->has_large_pages &= !global;
     new_generation(cpu, bank);
 }
@@ -173,10 +176,32 @@ static bool was_large(const MmuBank *bank, uint64_t gva)
     return bank->has_large_pages && gva >= bank->large_from && gva <= bank->large_to;
 }
 
+static unsigned code_index(uint64_t gva)
+{
+    return (unsigned)((gva / PAGE_SIZE) % CODE_ENTRIES);
+}
+
+static unsigned filter_index(uint64_t gva)
+{
+    return (unsigned)((gva / PAGE_SIZE * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % CODE_FILTER;
+}
+
+/* The page of @gva in one bank.  The jump cache is asked anew only if code may be there. */
+static void flush_code_page(DbtCpu *cpu, MmuBank *bank, uint64_t gva)
+{
+    CodeEntry *entry = &bank->code[code_index(gva)];
+    unsigned bit = filter_index(gva);
+
+    if (entry->page == align_down(gva, PAGE_SIZE)) {
+        entry->page = TAG_NONE;
+    }
+    if (bit_test(bank->code_filter[bit / 64], bit % 64)) {
+        new_generation(cpu, bank);
+    }
+}
+
 void mmu_flush_page(DbtCpu *cpu, uint64_t gva)
 {
-    uint64_t page = align_down(gva, PAGE_SIZE);
-
     for (unsigned i = 0; i < MMU_BANKS; i++) {
         MmuBank *bank = &cpu->banks[i];
         for (unsigned mmu = 0; mmu < MMU_INDEXES; mmu++) {
@@ -185,15 +210,11 @@ void mmu_flush_page(DbtCpu *cpu, uint64_t gva)
                 clear(entry);
             }
         }
-        for (unsigned c = 0; c < CODE_ENTRIES; c++) {
-            if (bank->code[c].page == page) {
-                bank->code[c].page = TAG_NONE;
-            }
-        }
+        flush_code_page(cpu, bank, gva);
         if (was_large(bank, gva)) {
             flush_large_pages(bank);
+            new_generation(cpu, bank);
         }
-        new_generation(cpu, bank);
     }
 }
 
@@ -216,26 +237,22 @@ void mmu_slow_page(DbtCpu *cpu, uint64_t gpa)
 
 /* --- code ------------------------------------------------------------------------------------- */
 
-static unsigned code_index(uint64_t gva, uint32_t key)
+bool mmu_fetch_known(DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa)
 {
-    return (unsigned)((gva / PAGE_SIZE) ^ key * 0x9e3779b1U >> 16) % CODE_ENTRIES;
-}
+    const CodeEntry *entry = &cpu->bank->code[code_index(gva)];
+    unsigned bit = filter_index(gva);
 
-bool mmu_fetch_known(const DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa)
-{
-    uint32_t key = (uint32_t)cpu->key;
-    const CodeEntry *entry = &cpu->bank->code[code_index(gva, key)];
-
-    if (entry->page != align_down(gva, PAGE_SIZE) || entry->key != key) {
+    if (entry->page != align_down(gva, PAGE_SIZE) || entry->key != (uint32_t)cpu->key) {
         return false;
     }
+    cpu->bank->code_filter[bit / 64] |= UINT64_C(1) << bit % 64;
     *ret_gpa = entry->gpa | gva % PAGE_SIZE;
     return true;
 }
 
 bool mmu_fetch(DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa)
 {
-    uint32_t key = (uint32_t)cpu->key;
+    unsigned bit = filter_index(gva);
     MmuPage page;
 
     if (mmu_fetch_known(cpu, gva, ret_gpa)) {
@@ -245,11 +262,12 @@ bool mmu_fetch(DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa)
         return false;
     }
     bank_note_large(cpu->bank, gva, page.size);
-    cpu->bank->code[code_index(gva, key)] = (CodeEntry){ .page = align_down(gva, PAGE_SIZE),
-                                                         .gpa = page.gpa,
-                                                         .key = key,
-                                                         .global = page.global,
-                                                         .large = page.size > PAGE_SIZE };
+    cpu->bank->code[code_index(gva)] = (CodeEntry){ .page = align_down(gva, PAGE_SIZE),
+                                                    .gpa = page.gpa,
+                                                    .key = (uint32_t)cpu->key,
+                                                    .global = page.global,
+                                                    .large = page.size > PAGE_SIZE };
+    cpu->bank->code_filter[bit / 64] |= UINT64_C(1) << bit % 64;
     *ret_gpa = page.gpa | gva % PAGE_SIZE;
     return true;
 }

@@ -12,7 +12,7 @@
 #include "common/error.h"
 
 enum {
-    HASH_BITS = 16,
+    HASH_BITS = 17,
     GRANULE = 64, /* bytes per bit of a page's map of code */
 };
 
@@ -48,7 +48,7 @@ struct BlockCache {
     /* lock: lock, taken inside code_lock */
     pthread_mutex_t lock;
     size_t used;
-    Block *hash[1 << HASH_BITS];
+    Block *hash[1 << HASH_BITS]; /* atomic to readers */
     /* lock: written_lock */
     pthread_mutex_t written_lock;
     unsigned n_written;
@@ -196,12 +196,13 @@ static unsigned hash_of(uint64_t gpa, uint32_t key)
 
 Block *cache_find(BlockCache *cache, uint64_t gpa, uint32_t key)
 {
-    pthread_mutex_lock(&cache->lock);
-    Block *block = cache->hash[hash_of(gpa, key)];
-    while (block && (block->gpa != gpa || block->key != key)) {
-        block = block->hash_next;
+    Block *block = __atomic_load_n(&cache->hash[hash_of(gpa, key)], __ATOMIC_ACQUIRE);
+
+    /* a block that leaves the chain meanwhile still leads on */
+    while (block && (block->gpa != gpa || block->key != key ||
+                     __atomic_load_n(&block->dead, __ATOMIC_ACQUIRE))) {
+        block = __atomic_load_n(&block->hash_next, __ATOMIC_ACQUIRE);
     }
-    pthread_mutex_unlock(&cache->lock);
     return block;
 }
 
@@ -294,7 +295,7 @@ static void publish(BlockCache *cache, Block *block)
 
     pthread_mutex_lock(&cache->lock);
     block->hash_next = cache->hash[h];
-    cache->hash[h] = block;
+    __atomic_store_n(&cache->hash[h], block, __ATOMIC_RELEASE);
     enter_pages(cache, block);
     pthread_mutex_unlock(&cache->lock);
 }
@@ -395,7 +396,7 @@ static void unhash(BlockCache *cache, Block *block)
         link = &(*link)->hash_next;
     }
     if (*link) {
-        *link = block->hash_next;
+        __atomic_store_n(link, block->hash_next, __ATOMIC_RELEASE);
     }
 }
 

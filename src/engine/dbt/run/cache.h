@@ -28,23 +28,23 @@ enum {
 };
 
 struct Block {
-    uint64_t gpa;  /* of the first instruction */
-    uint64_t gpa2; /* of the second page's begin, or GPA_NONE */
-    uint32_t key;  /* context */
-    uint16_t n_nodes, n_insns;
+    uint64_t gpa;     /* of the first instruction */
+    uint64_t gpa2;    /* of the second page's begin, or GPA_NONE */
+    Block *hash_next; /* atomic; written under the lock */
+    const void *code; /* compiled: where it is entered */
+    uint32_t key;     /* context */
     uint32_t guest_bytes;
+    uint16_t n_nodes, n_insns;
     bool dead;            /* atomic */
     bool uncached;        /* stands alone: the dispatch loop follows */
     Block *next[2];       /* atomic: where exit slots 0 and 1 lead */
     uintptr_t incoming;   /* lock: list of exits that lead here: Block * | slot */
     uintptr_t in_next[2]; /* lock: links of the lists that this block's exits are in */
-    Block *hash_next;     /* lock */
     Block *page_next[2];  /* lock: other blocks of the page of gpa, gpa2 */
     /* for the interpreter */
     const IrInsn *insns;
     const IrNode *nodes;
     /* compiled: */
-    const void *code; /* where it is entered */
     uint32_t site[2]; /* in code memory: the jump of each exit slot; 0: none */
     uint32_t stub[2]; /* and where that leads when it leads to no block */
 };

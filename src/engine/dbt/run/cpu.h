@@ -32,7 +32,7 @@ enum {
     PAGE_SIZE = 4096,
     TLB_ENTRIES = 1024, /* per mmu index */
     MMU_INDEXES = 3,    /* the guest gives them meaning: user, kernel, ... */
-    JUMP_CACHE_ENTRIES = 4096,
+    JUMP_CACHE_ENTRIES = 16384,
 };
 
 /* Flags beside the mmu index in an access. */

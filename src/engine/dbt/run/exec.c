@@ -334,11 +334,23 @@ static bool locate(DbtCpu *cpu, Wanted *wanted)
     return true;
 }
 
+static JumpCacheEntry *jump_entry(DbtCpu *cpu, uint64_t pc)
+{
+    return &cpu->jumps[(pc ^ pc >> 12) % JUMP_CACHE_ENTRIES];
+}
+
 /* The cached block for @wanted if there is one and its second page is still the one mapped. */
 static Block *find_cached(DbtCpu *cpu, Wanted *wanted)
 {
-    Block *block = cache_find(cpu->vm->cache, wanted->gpa, (uint32_t)cpu->key);
+    const JumpCacheEntry *jump = jump_entry(cpu, wanted->pc);
+    Block *block = jump->block;
 
+    /* most often it is the one that was there before a flush */
+    if (!block || block->gpa != wanted->gpa || block->key != (uint32_t)cpu->key ||
+        __atomic_load_n(&block->dead, __ATOMIC_ACQUIRE) ||
+        cpu->cache_flushes != cache_flushes(cpu->vm->cache)) {
+        block = cache_find(cpu->vm->cache, wanted->gpa, (uint32_t)cpu->key);
+    }
     if (!block || block->gpa2 == GPA_NONE) {
         return block;
     }
@@ -385,8 +397,7 @@ static Block *find_block(DbtCpu *cpu, IrBlock *ir)
             return NULL;
         }
     }
-    JumpCacheEntry *entry = &cpu->jumps[(wanted.pc ^ wanted.pc >> 12) % JUMP_CACHE_ENTRIES];
-    *entry = (JumpCacheEntry){ wanted.pc, cpu->key, block, block->code };
+    *jump_entry(cpu, wanted.pc) = (JumpCacheEntry){ wanted.pc, cpu->key, block, block->code };
     return block;
 }
 
@@ -550,7 +561,7 @@ static void check_jumps(DbtCpu *cpu)
 
 Block *dbt_find_jump(DbtCpu *cpu, uint64_t pc)
 {
-    JumpCacheEntry *entry = &cpu->jumps[(pc ^ pc >> 12) % JUMP_CACHE_ENTRIES];
+    JumpCacheEntry *entry = jump_entry(cpu, pc);
     const Block *block = entry->block;
     uint64_t gpa;
 

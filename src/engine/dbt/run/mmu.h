@@ -69,6 +69,6 @@ void mmu_flush_page(DbtCpu *cpu, uint64_t gva);
 /* Where code at @gva is, for cpu->key's context.  False: fault.  mmu_fetch_known() asks only what
  * is remembered, and never faults. */
 bool mmu_fetch(DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa);
-bool mmu_fetch_known(const DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa);
+bool mmu_fetch_known(DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa);
 /* The page at @gpa became code: accesses to it take the slow path.  The vCPU stands still. */
 void mmu_slow_page(DbtCpu *cpu, uint64_t gpa);

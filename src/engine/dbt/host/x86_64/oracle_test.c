@@ -401,8 +401,9 @@ static uint64_t draw_offset(Source *s, unsigned size)
         return offsetof(RandomCpu, mxcsr); /* read only: see add_op() */
     }
     unsigned bytes = chance(s, 50) ? 6 * 8 : chance(s, 50) ? PLAIN_WORDS * 8 : WORDS * 8;
-    return offsetof(RandomCpu, byte) + below(s, bytes / size) * size +
-           (chance(s, 10) && size > 1 ? (unsigned)below(s, 2) : 0);
+    unsigned odd = chance(s, 10) && size > 1 ? below(s, 2) : 0;
+    unsigned at = below(s, bytes / size) * size + odd;
+    return offsetof(RandomCpu, byte) + MIN(at, WORDS * 8 - size);
 }
 
 /* An address that is mostly good: near a page's end, aligned or not. */

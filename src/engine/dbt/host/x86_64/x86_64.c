@@ -61,13 +61,25 @@ static void set_fault_pc(DbtCpu *cpu, uint32_t info)
     cpu->instructions -= bits_get(info, SLOW_BACK, SLOW_MMU - SLOW_BACK) + 1;
 }
 
-static RunResult run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
+/* Enter compiled code at cpu->pc; where the jump cache in line only failed to be sure, on and
+ * on. */
+static uint64_t enter(DbtCpu *cpu, const Block *block)
 {
     const Code *code = cpu->vm->code;
+    uint64_t result;
 
-    cpu->code_page = align_down(cpu->pc, PAGE_SIZE);
     cpu->host_mxcsr = HOST_MXCSR;
-    uint64_t result = code->enter(cpu, block->code);
+    do {
+        cpu->code_page = align_down(cpu->pc, PAGE_SIZE);
+        result = code->enter(cpu, block->code);
+        block = (result & 0xff) == CODE_NEXT ? dbt_find_jump(cpu, cpu->pc) : NULL;
+    } while (block);
+    return result;
+}
+
+static RunResult run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
+{
+    uint64_t result = enter(cpu, block);
     uint32_t word = (uint32_t)(result >> 32);
     switch ((CodeResult)(result & 0xff)) {
     case CODE_NEXT:
