@@ -201,6 +201,9 @@ static bool write_cr4(X86Cpu *cpu, uint64_t value)
     if (changed & CR4_FLUSHES) {
         mmu_flush(&cpu->base);
     }
+    if (changed & CR4_PCIDE) {
+        x86_select_space(cpu, true);
+    }
     if (changed & CR4_DE) {
         x86_debug_changed(&cpu->base);
     }
