@@ -125,6 +125,8 @@ void guest_load(Guest *guest, const DiffBatch *batch);
 typedef struct GuestRun {
     unsigned index;
     X86Mode mode;
-    uint64_t base;
+    uint64_t base;      /* of CS, and of the others if .data_base is 0 */
+    uint64_t data_base; /* of DS, ES and SS */
+    bool stack16;
 } GuestRun;
 void guest_run(Guest *guest, DiffBatch *batch, const GuestRun *run, const uint8_t **ret_data);

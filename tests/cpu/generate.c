@@ -436,17 +436,31 @@ static bool draft_insn(Generator *g, Template *template, uint64_t address, Draft
     return true;
 }
 
+/* Of shifts by a constant: all flags are as before for 0, OF is defined for 1, and CF for counts
+ * up to the size. */
+static uint64_t defined_by_count(const X86Insn *insn)
+{
+    const X86Operand *count = &insn->op[insn->op[2].kind == OPERAND_NONE ? 1 : 2];
+    uint64_t n = count->imm & (insn->op[0].size == 8 ? 63 : 31);
+    bool shifts = insn->opcode->name[0] == 's' || insn->opcode->name[0] == 'r';
+
+    if (!shifts || count->kind != OPERAND_IMM) {
+        return 0;
+    }
+    return n == 0 ? FLAGS_ARITH : (n == 1 ? OF : 0) | (n <= 8 * insn->op[0].size ? CF : 0);
+}
+
 static uint64_t undefined_by(const X86Insn *insn)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(undefined_flags); i++) {
         if (!strcmp(undefined_flags[i].name, insn->opcode->name)) {
-            return undefined_flags[i].flags;
+            return undefined_flags[i].flags & ~defined_by_count(insn);
         }
     }
     return 0;
 }
 
-/* Counts beyond the size of a 16-bit SHLD give an undefined result, and so does BSWAP of 16 bits. */
+/* Counts beyond the size of a 16-bit SHLD give an undefined result; so does BSWAP of 16 bits. */
 static bool is_undefined_result(const X86Insn *insn)
 {
     bool small = insn->op[0].size == 2;
@@ -538,6 +552,9 @@ static void set_registers(Generator *g, DiffState *state)
         unsigned offset = 0x200 + below(g, DIFF_DATA_SIZE - 0x600);
         state->gpr[pointers[i]] = DIFF_DATA + (one_in(g, 4) ? offset : offset & ~15U);
         state->gpr[8 + pointers[i]] = DIFF_DATA + (below(g, DIFF_DATA_SIZE - 0x600) & ~7U);
+    }
+    if (one_in(g, 4)) { /* strings that overlap */
+        state->gpr[X86_RDI] = state->gpr[X86_RSI] + below(g, 48) - 24;
     }
     state->gpr[X86_RSP] = DIFF_DATA + 0x400 + (below(g, DIFF_DATA_SIZE - 0x800) & ~7U);
     if (!one_in(g, 8)) {

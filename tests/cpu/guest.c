@@ -208,16 +208,17 @@ static void get_fpu(const X86Cpu *cpu, uint8_t *image)
 }
 
 /* Segments for code of @mode. */
-static void set_segments(X86Cpu *cpu, X86Mode mode, uint64_t base)
+static void set_segments(X86Cpu *cpu, const GuestRun *run)
 {
     static const uint16_t attributes[] = { 0x80fb, 0xc0fb, 0xa0fb };
     static const uint8_t data[] = { X86_DS, X86_ES, X86_SS };
 
-    cpu->segment[X86_CS].attributes = attributes[mode];
-    cpu->segment[X86_CS].selector = mode == X86_MODE64 ? DIFF_CS64 : DIFF_CS32;
-    cpu->segment[X86_CS].base = base;
+    cpu->segment[X86_CS].attributes = attributes[run->mode];
+    cpu->segment[X86_CS].selector = run->mode == X86_MODE64 ? DIFF_CS64 : DIFF_CS32;
+    cpu->segment[X86_CS].base = run->base;
     for (unsigned i = 0; i < G_N_ELEMENTS(data); i++) {
-        cpu->segment[data[i]].base = base;
+        cpu->segment[data[i]].base = run->data_base ? run->data_base : run->base;
+        cpu->segment[data[i]].attributes = run->stack16 ? 0x80f3 : 0xc0f3;
     }
 }
 
@@ -227,7 +228,7 @@ static void enter(X86Cpu *cpu, const DiffSequence *sequence, const GuestRun *run
     bool twin = run->mode != sequence->mode;
 
     memcpy(cpu->gpr, in->gpr, sizeof(cpu->gpr));
-    set_segments(cpu, run->mode, run->base);
+    set_segments(cpu, run);
     x86_set_rflags(cpu, in->rflags | FLAG_IF, FLAGS_ARITH | FLAG_DF | FLAG_IF | FLAG_TF | FLAG_RF);
     set_fpu(cpu, in->fxsave);
     cpu->base.pc = run->base + (twin ? diff_twin_address(run->index, run->mode) : in->rip);
