@@ -33,8 +33,6 @@ enum { MSR_TSC = 0x10, MSR_TSC_ADJUST = 0x3b };
  * or earlier but were meant to agree with the first. */
 enum { SAME_FIRST_US = 1000, SAME_LATER_US = 1000000 };
 
-enum { FLOOR_WAIT_NS = 1000000 };
-
 static uint64_t host_now_ns(void)
 {
     struct timespec now;
@@ -69,6 +67,13 @@ static void set_kvmclock(EngineVm *vm)
     }
 }
 
+/* The clock stood for @ns in all, as far as we know.  Lock: time_mutex. */
+static void set_stood(EngineVm *vm, uint64_t ns)
+{
+    vm->tsc_offset -= ns_to_ticks(vm, ns) - ns_to_ticks(vm, vm->stood_ns);
+    vm->stood_ns = ns;
+}
+
 /* See whether the clock was paused since the last look.  Lock: time_mutex. */
 static void update_base(EngineVm *vm)
 {
@@ -86,8 +91,7 @@ static void update_base(EngineVm *vm)
     uint64_t pause_ns = low_ns - vm->base_high_ns;
     vm->base_low_ns = low_ns;
     vm->base_high_ns = high_ns;
-    vm->stood_ns += pause_ns;
-    vm->tsc_offset -= ns_to_ticks(vm, vm->stood_ns) - ns_to_ticks(vm, vm->stood_ns - pause_ns);
+    set_stood(vm, vm->stood_ns + pause_ns);
     set_kvmclock(vm);
 }
 
@@ -192,39 +196,49 @@ static bool plain_tsc(EngineVcpu *vcpu, uint64_t *ret_tsc)
     return true;
 }
 
-/* A TSC that was read while the clock stood is a bound: it may not be smaller afterwards.  The
- * error is microseconds, so waiting is the simplest way. */
-static void wait_for_floor(EngineVcpu *vcpu)
+/* A TSC that was read while the clock stood is a bound: it may not be smaller afterwards.  If it
+ * were (that reading may have come late), the clock stood for a little less.  Lock: time_mutex. */
+static bool keep_floor(EngineVcpu *vcpu)
 {
+    EngineVm *vm = vcpu->vm;
     uint64_t tsc;
-    uint64_t end_ns = host_now_ns() + FLOOR_WAIT_NS;
 
-    while (vcpu->vm->tsc_floor && plain_tsc(vcpu, &tsc) && tsc < vcpu->vm->tsc_floor &&
-           host_now_ns() < end_ns) {
+    if (!vm->tsc_floor || !plain_tsc(vcpu, &tsc) || tsc >= vm->tsc_floor) {
+        return false;
     }
+    uint64_t less_ns = mul_div(vm->tsc_floor - tsc, 1000000, vm->tsc_khz) + 1;
+    set_stood(vm, vm->stood_ns - MIN(less_ns, vm->stood_ns));
+    return true;
 }
 
 /* Take out of @vcpu's TSC what the clock stood since the vCPU last ran.  Lock: time_mutex. */
-static void follow_pauses(EngineVcpu *vcpu)
+static void apply_pauses(EngineVcpu *vcpu)
 {
     EngineVm *vm = vcpu->vm;
     int64_t pause = ns_to_ticks(vm, vm->stood_ns) - ns_to_ticks(vm, vcpu->stood_ns);
     uint64_t tsc;
     int64_t offset;
 
-    if (!pause) {
-        return;
-    }
     if (read_offset(vcpu, &offset)) {
         write_offset(vcpu, offset - pause);
     } else if (!kvm_msr_read(vcpu, MSR_TSC, &tsc)) {
         kvm_msr_write(vcpu, MSR_TSC, tsc - (uint64_t)pause);
     }
     vcpu->stood_ns = vm->stood_ns;
-    if (vm->option[KVM_OPTION_KVMCLOCK]) {
+}
+
+static void follow_pauses(EngineVcpu *vcpu)
+{
+    if (vcpu->stood_ns == vcpu->vm->stood_ns) {
+        return;
+    }
+    apply_pauses(vcpu);
+    if (keep_floor(vcpu)) {
+        apply_pauses(vcpu);
+    }
+    if (vcpu->vm->option[KVM_OPTION_KVMCLOCK]) {
         kvm_ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, NULL);
     }
-    wait_for_floor(vcpu);
 }
 
 void kvm_time_enter(EngineVcpu *vcpu)
