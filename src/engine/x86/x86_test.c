@@ -263,6 +263,7 @@ static void test_walk_legacy(void)
     put(memory, TOP + 8, 0x00c00000 | 3 << 13 | 0x81, 4); /* PSE-36: bits 33:32 */
     put(memory, SECOND + 8, 0x7001, 4);
     assert_walk(memory, &state, 0x402abc, 0x7abc);
+    assert_walk(memory, &state, 0x812345, UINT64_MAX); /* no PSE: a table, outside RAM */
     state.cr4 = X86_CR4_PSE;
     assert_walk(memory, &state, 0x812345, UINT64_C(0x300c12345));
     assert_walk(memory, &state, 0x0, UINT64_MAX);
