@@ -245,10 +245,10 @@ void tr_cvt_from_mmx(X86Tr *t, const X86Insn *insn)
         tr_x87_pending(t);
     }
     unsigned from = mmx_operand(t, insn, 1);
-    emit(t, insn, insn->opcode->argument, to, to, from);
     if (mmx) {
-        mmx_enter(t);
+        mmx_enter(t); /* even if the conversion raises an exception */
     }
+    emit(t, insn, insn->opcode->argument, to, to, from);
 }
 
 void tr_cvt_to_mmx(X86Tr *t, const X86Insn *insn)
@@ -257,8 +257,8 @@ void tr_cvt_to_mmx(X86Tr *t, const X86Insn *insn)
     unsigned to = mmx_offset(insn->op[0].reg);
     unsigned from = sse_operand(t, insn, 1);
 
+    mmx_enter(t); /* even if the conversion raises an exception */
     emit(t, insn, insn->opcode->argument, to, from, from);
-    mmx_enter(t);
     mmx_written(t, insn->op[0].reg);
 }
 
