@@ -73,6 +73,7 @@ static void make_enter(Emit *e)
     emit_alu_ri(e, ALU_SUB, true, RSP, FRAME_BYTES);
     emit_rm(e, X_LEA64, REG_CPU, mem_at(RDI, STATE_BIAS));
     emit_load(e, 8, REG_TLB, CPU_MEM(tlb));
+    emit_mov_imm(e, REG_COUNT, 0);
     emit_jmp_reg(e, RSI);
 }
 
@@ -125,6 +126,7 @@ static const uint8_t *make_exit(const Code *code, Emit *e)
         emit_call(e, code->save_vectors);
         emit_patch(none, e->at);
     }
+    emit_alu_mr(e, ALU_ADD, true, CPU_MEM(instructions), REG_COUNT);
     emit_alu_ri(e, ALU_ADD, true, RSP, FRAME_BYTES);
     for (size_t i = G_N_ELEMENTS(saved_by_c); i-- > 0;) {
         emit_pop(e, saved_by_c[i]);
@@ -177,29 +179,23 @@ static void call_slow(Emit *e)
     emit_rr(e, X_TEST32, RDX, RDX);
 }
 
-/* RCX gva, RDX operand, EAX word, the second operand in the frame; the result in RAX. */
+/* RCX gva, RDX operand, EAX word, the second operand in the frame.  The result in RAX; ZF: it
+ * faulted, and RAX is the word. */
 static void make_slow(Code *code, Emit *e)
 {
-    uint8_t *none = NULL, *live_fault = NULL;
-
     code->slow = e->at;
     if (code->vectors) {
-        none = unless_live(e);
+        uint8_t *none = unless_live(e);
         emit_call(e, code->save_vectors);
         call_slow(e);
-        live_fault = emit_jcc(e, CC_E, NULL);
-        emit_jmp(e, code->load_vectors); /* returns for us */
+        uint8_t *fault = emit_jcc(e, CC_E, NULL);
+        emit_call(e, code->load_vectors); /* leaves the flags */
+        emit_patch(fault, e->at);
+        emit_ret(e);
         emit_patch(none, e->at);
     }
     call_slow(e);
-    uint8_t *fault = emit_jcc(e, CC_E, NULL);
     emit_ret(e);
-    emit_patch(fault, e->at);
-    if (live_fault) {
-        emit_patch(live_fault, e->at);
-    }
-    emit_alu_ri(e, ALU_ADD, true, RSP, 8); /* the return address */
-    emit_jmp(e, code->exit_fault);
 }
 
 static void make_fixed(Code *code)

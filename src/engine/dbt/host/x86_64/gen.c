@@ -182,9 +182,6 @@ static void gen_shift(Gen *g, const IrNode *node)
     gen_move_src(g, RCX, false, count);
     unsigned to = gen_def_from(g, node->a, wide);
     emit_shift_cl(&g->e, shift, wide, to);
-    if (!wide) {
-        emit_mov(&g->e, false, to, to); /* a count of 0 leaves the upper half */
-    }
 }
 
 /* --- conditions ------------------------------------------------------------------------------- */
@@ -536,6 +533,7 @@ static void gen_get(Gen *g, const IrNode *node)
 
     unsigned size = 1U << (node->op - IR_GET8);
 
+    gen_flush_state(g, node->imm, size);
     if (gen_lane(g, node->imm, size, &within) == NO_REG && gen_meets_vectors(g, node->imm, size)) {
         gen_reg(g, (IrVal)g->now); /* right in memory now; who knows later */
     } else {
@@ -576,13 +574,18 @@ static void gen_put(Gen *g, const IrNode *node)
 {
     unsigned size = 1U << (node->op - IR_PUT8), within;
     unsigned vector = gen_lane(g, node->imm, size, &within);
-    Src from = gen_src(g, node->a, size == 8);
 
     if (vector != NO_REG) {
-        put_lane(g, node, (Lane){ vector, within, size }, from);
+        Src lane = gen_src(g, node->a, size == 8);
+        put_lane(g, node, (Lane){ vector, within, size }, lane);
         return;
     }
     gen_state_changes(g, node->imm, size);
+    if (size == 8 && gen_bind(g, node->imm, node->a)) {
+        return;
+    }
+    gen_flush_state(g, node->imm, size);
+    Src from = gen_src(g, node->a, size == 8);
     put(g, state_mem(node->imm), size, from);
 }
 
@@ -591,24 +594,22 @@ static void gen_put_flags(Gen *g, const IrNode *node)
     const IrVal from[3] = { node->a, node->b, node->c };
     const size_t to[3] = { offsetof(DbtCpu, flags.a), offsetof(DbtCpu, flags.b),
                            offsetof(DbtCpu, flags.c) };
-    Src src[3];
 
-    /* all are fetched before the first is stored: they may be reads of the record */
     for (int i = 0; i < 3; i++) {
-        src[i] = gen_src(g, from[i], true);
-        if (src[i].kind == SRC_MEM) {
-            src[i] = (Src){ .kind = SRC_REG, .reg = gen_reg(g, from[i]) };
+        if (g->value[from[i]].kind == VALUE_GET) {
+            gen_reg(g, from[i]); /* may be of the record itself */
         }
     }
     gen_state_changes(g, offsetof(DbtCpu, flags), sizeof(FlagRecord));
-    if (fits32(node->imm)) {
-        emit_store_imm(&g->e, 8, CPU_MEM(flags.op), (int32_t)node->imm);
-    } else {
+    if (!fits32(node->imm)) { /* not in real life */
+        gen_flush_state(g, offsetof(DbtCpu, flags.op), 8);
         emit_mov_imm(&g->e, RAX, node->imm);
         emit_store(&g->e, 8, CPU_MEM(flags.op), RAX);
+    } else {
+        gen_bind_imm(g, offsetof(DbtCpu, flags.op), (int32_t)node->imm);
     }
     for (int i = 0; i < 3; i++) {
-        put(g, state_mem(to[i]), 8, src[i]);
+        gen_bind(g, to[i], from[i]);
     }
 }
 

@@ -10,7 +10,7 @@
  * there is nothing to merge; what takes long stands behind the block's end and comes back with all
  * registers as they were.
  *
- * Registers: RBP the CPU (biased), R15 its TLB, RSP the frame; RAX, RCX, RDX are scratch inside
+ * Registers: RBP the CPU (biased), R15 its TLB, R14 counts instructions, RSP the frame; RAX, RCX, RDX are scratch inside
  * each rule; the others hold values.  Guest registers live in CPU state.
  *
  * Threads: one compilation at a time for each Code.
@@ -26,12 +26,15 @@
 enum {
     REG_CPU = RBP,
     REG_TLB = R15,
-    CALLEE_SAVED = 1 << RBX | 1 << R12 | 1 << R13 | 1 << R14,
+    REG_COUNT = R14,
+    CALLEE_SAVED = 1 << RBX | 1 << R12 | 1 << R13,
     CALLER_SAVED = 1 << RSI | 1 << RDI | 1 << R8 | 1 << R9 | 1 << R10 | 1 << R11,
     ALLOCATABLE = CALLEE_SAVED | CALLER_SAVED,
     NO_VALUE = 0xffff,
     NO_SLOT = 0xffff,
     MAX_PENDING = 16,
+    MAX_BOUND = 24,
+    MAX_PARKED = 8192,
 };
 
 typedef enum ValueKind {
@@ -48,7 +51,30 @@ typedef struct Value {
     uint16_t slot;
     uint8_t reg;
     uint8_t kind;
+    uint8_t holds; /* bindings of state to it */
 } Value;
+
+/* CPU state whose value is known but not stored yet (gen_state.c). */
+typedef struct Binding {
+    uint32_t offset;
+    IrVal v;
+    bool immediate; /* .imm instead of a value */
+    int32_t imm;
+} Binding;
+
+typedef struct Parked {
+    uint32_t offset;
+    IrVal v;
+    uint16_t slot;
+    uint8_t reg;
+    bool immediate;
+    int32_t imm;
+} Parked;
+
+/* What was bound at some point: a part of g->parked. */
+typedef struct Park {
+    uint16_t first, n;
+} Park;
 
 /* Where an operand can be taken from by an instruction. */
 typedef struct Src {
@@ -85,14 +111,17 @@ typedef struct Slow {
     Src value;     /* what is stored, or the atomic's operand */
     Src value2;    /* CAS: the new value */
     VectorUse use; /* of what was loaded */
+    Park park;     /* to be written if it faults */
 } Slow;
 
 /* A jump that leaves the block by a place behind its end. */
 typedef struct Leave {
-    enum { LEAVE_CHAIN, LEAVE_FAR, LEAVE_FAULT, LEAVE_ATTENTION } kind;
+    enum { LEAVE_CHAIN, LEAVE_FAR, LEAVE_HEAD, LEAVE_FAULT, LEAVE_ATTENTION } kind;
     uint8_t *from;
     uint32_t info;
     int64_t delta; /* of the exit */
+    Park park;     /* to be written first */
+    bool parked;
 } Leave;
 
 enum { MAX_SLOTS_USED = IR_MAX_NODES, MAX_LEAVES = IR_MAX_NODES };
@@ -121,6 +150,12 @@ typedef struct Gen {
     /* reads of state that did not happen yet */
     unsigned n_pending;
     IrVal pending[MAX_PENDING];
+    /* stores to state that did not happen yet */
+    unsigned n_bound;
+    Binding bound[MAX_BOUND];
+    unsigned n_parked;
+    Park last_park;
+    Parked parked[MAX_PARKED];
     unsigned slot_uses[2]; /* exits by slot */
     uint8_t *slot_site[2]; /* the displacement that a chain patches */
     unsigned n_slow, n_leaves;
@@ -148,7 +183,7 @@ static inline bool fits32(uint64_t value)
 
 static inline bool dies(const Gen *g, IrVal v)
 {
-    return g->value[v].last_use <= g->now;
+    return g->value[v].last_use <= g->now && !g->value[v].holds;
 }
 
 /* --- gen_analyse.c ----------------------------------------------------------------------------
@@ -186,6 +221,21 @@ void gen_add_pending(Gen *g, IrVal v);
 
 /* Registers for the result of another node than the current one. */
 unsigned gen_def_of(Gen *g, IrVal v);
+
+/* @to = the page's address + @imm */
+void gen_load_pc(Gen *g, unsigned to, uint64_t imm);
+
+/* --- gen_state.c ------------------------------------------------------------------------------
+ * The 8 bytes of state at @offset are @v from now on.  False: that must be stored now. */
+bool gen_bind(Gen *g, uint64_t offset, IrVal v);
+bool gen_bind_imm(Gen *g, uint64_t offset, int32_t imm);
+/* Store what is bound of these bytes; all that is bound; what is bound to @v. */
+void gen_flush_state(Gen *g, uint64_t offset, unsigned size);
+void gen_flush_all_state(Gen *g);
+bool gen_flush_value(Gen *g, IrVal v);
+/* What is bound now, to be written behind the block. */
+Park gen_park(Gen *g);
+void gen_write_parked(Gen *g, Park park);
 
 /* --- gen_vector.c -----------------------------------------------------------------------------
  * The host's vector register that has [@offset, @offset + @size) of CPU state now, or NO_REG: it

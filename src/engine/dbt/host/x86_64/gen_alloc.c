@@ -15,6 +15,8 @@ void gen_alloc_begin(Gen *g)
     }
     g->used = g->pinned = 0;
     g->n_slots = g->n_free = g->n_spilled = g->n_pending = 0;
+    g->n_bound = g->n_parked = 0;
+    g->last_park = (Park){ 0 };
 }
 
 static void drop_reg(Gen *g, unsigned reg)
@@ -51,21 +53,37 @@ static void store_to_slot(Gen *g, IrVal v)
     }
 }
 
-/* The register whose value is needed last. */
+/* The register whose value is needed last; one that is only bound to state is best. */
 static unsigned choose_victim(const Gen *g)
 {
     unsigned victim = NO_REG, latest = 0;
 
     for (uint32_t left = g->used & ~g->pinned; left; left &= left - 1) {
         unsigned reg = (unsigned)__builtin_ctz(left);
-        unsigned last = g->value[g->owner[reg]].last_use;
-        if (victim == NO_REG || last > latest) {
+        const Value *value = &g->value[g->owner[reg]];
+        if (value->last_use < g->now && value->holds) {
+            return reg;
+        }
+        if (victim == NO_REG || value->last_use > latest) {
             victim = reg;
-            latest = last;
+            latest = value->last_use;
         }
     }
     g_assert(victim != NO_REG); /* a rule pins a few registers, never all */
     return victim;
+}
+
+static void evict(Gen *g, unsigned reg)
+{
+    IrVal v = g->owner[reg];
+    const Value *value = &g->value[v];
+
+    if (value->last_use < g->now && value->holds && value->slot == NO_SLOT) {
+        gen_flush_value(g, v); /* to where it would have to go anyway */
+    } else if (!is_free(value)) {
+        store_to_slot(g, v);
+    }
+    drop_reg(g, reg);
 }
 
 /* A register for @v, whatever it holds. */
@@ -80,17 +98,13 @@ static unsigned take_reg(Gen *g, IrVal v)
         reg = (unsigned)__builtin_ctz(better ? better : free);
     } else {
         reg = choose_victim(g);
-        if (!is_free(&g->value[g->owner[reg]])) {
-            store_to_slot(g, g->owner[reg]);
-        }
-        drop_reg(g, reg);
+        evict(g, reg);
     }
     own(g, reg, v);
     return reg;
 }
 
-/* @to = the page's address + @imm, without touching flags */
-static void load_pc(Gen *g, unsigned to, uint64_t imm)
+void gen_load_pc(Gen *g, unsigned to, uint64_t imm)
 {
     uint64_t offset = g->block->gpa % PAGE_SIZE + imm;
 
@@ -122,7 +136,7 @@ void gen_load_to(Gen *g, unsigned to, IrVal v)
     } else if (value->kind == VALUE_CONST) {
         emit_mov_imm(&g->e, to, node->imm);
     } else if (value->kind == VALUE_PC) {
-        load_pc(g, to, node->imm);
+        gen_load_pc(g, to, node->imm);
     } else if (value->kind == VALUE_GET) {
         vector = gen_lane_now(g, node->imm, get_size(node), &within);
         if (vector != NO_REG) {
@@ -246,7 +260,7 @@ void gen_end_node(Gen *g)
     gen_release(g);
     for (unsigned i = 0; i < g->n_spilled;) {
         Value *value = &g->value[g->spilled[i]];
-        if (value->last_use <= g->now) {
+        if (dies(g, g->spilled[i])) {
             g->free_slots[g->n_free++] = value->slot;
             value->slot = NO_SLOT;
             g->spilled[i] = g->spilled[--g->n_spilled];

@@ -29,7 +29,7 @@ void gen_head(Gen *g)
     g_assert(g->e.at == g->head + HEAD_KILL + 1 || g->e.full);
     uint8_t *from = emit_jcc(&g->e, CC_NE, NULL);
     gen_add_leave(g, (Leave){ .kind = LEAVE_ATTENTION, .from = from });
-    emit_alu_mi(&g->e, ALU_ADD, 8, CPU_MEM(instructions), (int32_t)g->ir->n_insns);
+    emit_alu_ri(&g->e, ALU_ADD, true, REG_COUNT, (int32_t)g->ir->n_insns);
 }
 
 void gen_set_block(Gen *g)
@@ -116,23 +116,23 @@ static Way way_of(const Gen *g, const IrNode *node)
     return g->slot_uses[node->c & 1] == 1 ? WAY_CHAIN : WAY_FAR;
 }
 
-static void add_chain(Gen *g, const IrNode *node, uint8_t *site)
+static Leave chain_leave(const IrNode *node, uint8_t *site)
 {
-    gen_add_leave(g, (Leave){ .kind = LEAVE_CHAIN,
-                              .from = site,
-                              .info = node->c & 1,
-                              .delta = (int64_t)node->imm });
+    return (Leave){
+        .kind = LEAVE_CHAIN, .from = site, .info = node->c & 1, .delta = (int64_t)node->imm
+    };
 }
 
 void gen_exit(Gen *g, const IrNode *node)
 {
+    gen_flush_all_state(g);
     switch (way_of(g, node)) {
     case WAY_HEAD:
         emit_jmp(&g->e, g->head);
         break;
     case WAY_CHAIN:
         align_site(g, 1);
-        add_chain(g, node, emit_jmp(&g->e, NULL));
+        gen_add_leave(g, chain_leave(node, emit_jmp(&g->e, NULL)));
         break;
     default:
         target_to_rcx(g, (int64_t)node->imm);
@@ -140,18 +140,48 @@ void gen_exit(Gen *g, const IrNode *node)
     }
 }
 
+/* The node behind @i that makes code. */
+static bool leaves_next(const Gen *g, unsigned i)
+{
+    const IrBlock *ir = g->ir;
+
+    do {
+        i++;
+    } while (i < ir->n_nodes && (ir->nodes[i].op == IR_CONST || ir->nodes[i].op == IR_NOP));
+    return i + 1 == ir->n_nodes;
+}
+
+/* The branch goes to a place behind the block that writes what is bound first. */
+static void exit_if_parked(Gen *g, const IrNode *node, Condition cc)
+{
+    Way way = way_of(g, node);
+    Park park = gen_park(g);
+    Leave leave = chain_leave(node, emit_jcc(&g->e, cc, NULL));
+
+    leave.kind = way == WAY_HEAD ? LEAVE_HEAD : way == WAY_CHAIN ? LEAVE_CHAIN : LEAVE_FAR;
+    leave.park = park;
+    leave.parked = true;
+    gen_add_leave(g, leave);
+}
+
 void gen_exit_if(Gen *g, const IrNode *node)
 {
+    if (leaves_next(g, g->now)) {
+        gen_flush_all_state(g); /* both ways need it */
+    }
     Condition cc = gen_condition(g, node->a);
     uint8_t *from;
-
+    if (g->n_bound) {
+        exit_if_parked(g, node, cc);
+        return;
+    }
     switch (way_of(g, node)) {
     case WAY_HEAD:
         emit_jcc(&g->e, cc, g->head);
         break;
     case WAY_CHAIN:
         align_site(g, 2);
-        add_chain(g, node, emit_jcc(&g->e, cc, NULL));
+        gen_add_leave(g, chain_leave(node, emit_jcc(&g->e, cc, NULL)));
         break;
     default:
         from = emit_jcc(&g->e, cc, NULL);
@@ -161,12 +191,15 @@ void gen_exit_if(Gen *g, const IrNode *node)
 
 void gen_exit_indirect(Gen *g, const IrNode *node)
 {
+    gen_reg(g, node->a);
+    gen_flush_all_state(g);
     gen_load_to(g, RCX, node->a);
     jump_to_rcx(g);
 }
 
 void gen_exit_stop(Gen *g, const IrNode *node)
 {
+    gen_flush_all_state(g);
     target_to_rcx(g, (int64_t)node->imm);
     emit_store(&g->e, 8, CPU_MEM(pc), RCX);
     emit_jmp(&g->e, g->code->exit_stop);
@@ -174,6 +207,7 @@ void gen_exit_stop(Gen *g, const IrNode *node)
 
 void gen_exit_state(Gen *g, const IrNode *node)
 {
+    gen_flush_all_state(g);
     emit_jmp(&g->e, g->code->exit_stop);
 }
 
@@ -210,6 +244,7 @@ void gen_call(Gen *g, const IrNode *node)
 
     if (!(helper->flags & HELPER_PURE)) {
         gen_all_state_changes(g);
+        gen_flush_all_state(g);
     }
     gen_vectors_to_state(g);
     gen_save_for_call(g);
@@ -237,8 +272,14 @@ void gen_call(Gen *g, const IrNode *node)
 static void leave_chain(Gen *g, const Leave *leave)
 {
     unsigned slot = leave->info;
+    uint8_t *site = leave->from;
 
-    g->block->site[slot] = (uint32_t)(leave->from - g->code->rw);
+    if (leave->parked) { /* the jump that is patched is this one */
+        align_site(g, 1);
+        site = emit_jmp(&g->e, NULL);
+        emit_patch(site, g->e.at);
+    }
+    g->block->site[slot] = (uint32_t)(site - g->code->rw);
     g->block->stub[slot] = (uint32_t)(g->e.at - g->code->rw);
     gen_set_block(g);
     emit_mov_imm(&g->e, RAX, page_offset(g) + (uint64_t)leave->delta);
@@ -250,7 +291,11 @@ void gen_leaves(Gen *g)
     for (unsigned i = 0; i < g->n_leaves; i++) {
         const Leave *leave = &g->leaves[i];
         emit_patch(leave->from, g->e.at);
+        gen_write_parked(g, leave->park);
         switch (leave->kind) {
+        case LEAVE_HEAD:
+            emit_jmp(&g->e, g->head);
+            break;
         case LEAVE_CHAIN:
             leave_chain(g, leave);
             break;

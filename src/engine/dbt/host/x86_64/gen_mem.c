@@ -10,6 +10,9 @@
 #include "engine/dbt/host/x86_64/gen.h"
 #include "engine/dbt/run/mmu.h"
 
+enum { TLB_SHIFT = 7 };
+_Static_assert(PAGE_SIZE >> TLB_SHIFT == sizeof(TlbEntry), "a gva becomes an entry's offset");
+
 /* What an access needs of the TLB. */
 typedef struct Access {
     const IrNode *node;
@@ -138,8 +141,13 @@ static Slow *emit_mem(Gen *g, const Access *access, Mem *ret_mem)
         gen_release(g);
         to = gen_def(g);
     }
-    emit_mov(e, false, RAX, gva);
-    emit_shift_imm(e, SHIFT_SHR, false, RAX, 12 - log2_of(sizeof(TlbEntry)));
+    Park park = gen_park(g);
+    if (g->code->host.bmi2) {
+        emit_rorx(e, false, RAX, gva, TLB_SHIFT);
+    } else {
+        emit_mov(e, false, RAX, gva);
+        emit_shift_imm(e, SHIFT_SHR, false, RAX, TLB_SHIFT);
+    }
     emit_alu_ri(e, ALU_AND, false, RAX, (TLB_ENTRIES - 1) * (int)sizeof(TlbEntry));
     if (access->aligned) {
         emit_mov(e, true, RDX, gva);
@@ -155,9 +163,9 @@ static Slow *emit_mem(Gen *g, const Access *access, Mem *ret_mem)
     *ret_mem = mem_indexed(RAX, gva, 0, 0);
     Slow *slow = add_slow(g, access, gva, from);
     slow->to = (uint8_t)to;
+    slow->park = park;
     return slow;
 }
-_Static_assert(sizeof(TlbEntry) == 32 && PAGE_SIZE == 4096, "emit_mem() shifts by 7");
 
 /* --- loads and stores ------------------------------------------------------------------------- */
 
@@ -299,6 +307,7 @@ void gen_vector_load(Gen *g, const IrNode *node)
     Mem from;
 
     gen_state_changes(g, node->imm, access.size);
+    gen_flush_state(g, node->imm, access.size);
     if (access.size == 16) {
         VectorUse use = gen_find_use(g, node, 16);
         if (use.kind != VECTOR_USE_NONE) {
@@ -322,6 +331,7 @@ void gen_vector_store(Gen *g, const IrNode *node)
 {
     Access access = vector_access(node, true);
     Mem to;
+    gen_flush_state(g, node->imm, access.size);
     unsigned vector = vector_of(g, node, access.size);
     Slow *slow = emit_mem(g, &access, &to);
 
@@ -520,32 +530,61 @@ static uint8_t *store_entry(Gen *g)
     return at;
 }
 
+static void slow_path(Gen *g, const Slow *slow, const uint8_t *store)
+{
+    SlowKind kind = slow->info >> SLOW_KIND;
+    bool reads = kind == SLOW_LOAD || kind == SLOW_LOAD_VECTOR;
+
+    emit_patch(slow->from, g->e.at);
+    if (kind == SLOW_CAS) {
+        gen_move_src(g, RAX, true, slow->value2);
+        emit_store(&g->e, 8, mem_at(RSP, FRAME_ARGUMENT), RAX);
+    }
+    if (kind != SLOW_LOAD) {
+        bool wide = kind != SLOW_STORE || (slow->info >> SLOW_SIZE & 7) == 3;
+        gen_move_src(g, RDX, wide, slow->value);
+    }
+    if (slow->gva != RCX) {
+        emit_mov(&g->e, true, RCX, slow->gva);
+    }
+    emit_mov_imm(&g->e, RAX, slow->info);
+    emit_call(&g->e, reads ? g->code->slow : store);
+}
+
+/* Where faults with the same bindings go. */
+static void fault_paths(Gen *g, uint8_t *const *faults)
+{
+    for (unsigned i = 0; i < g->n_slow;) {
+        Park park = g->slow[i].park;
+        const uint8_t *at = park.n ? g->e.at : g->code->exit_fault;
+        unsigned next = i;
+        while (next < g->n_slow && g->slow[next].park.first == park.first &&
+               g->slow[next].park.n == park.n) {
+            emit_patch(faults[next++], at);
+        }
+        if (park.n) {
+            gen_write_parked(g, park);
+            emit_jmp(&g->e, g->code->exit_fault);
+        }
+        i = next;
+    }
+}
+
 void gen_slow_paths(Gen *g)
 {
+    uint8_t *faults[IR_MAX_NODES] __attribute__((uninitialized));
     uint8_t *store = NULL;
 
     for (unsigned i = 0; i < g->n_slow; i++) {
         const Slow *slow = &g->slow[i];
         SlowKind kind = slow->info >> SLOW_KIND;
-        bool reads = kind == SLOW_LOAD || kind == SLOW_LOAD_VECTOR;
-        if (!reads && !store) {
+        if (kind != SLOW_LOAD && kind != SLOW_LOAD_VECTOR && !store) {
             store = store_entry(g);
         }
-        emit_patch(slow->from, g->e.at);
-        if (kind == SLOW_CAS) {
-            gen_move_src(g, RAX, true, slow->value2);
-            emit_store(&g->e, 8, mem_at(RSP, FRAME_ARGUMENT), RAX);
-        }
-        if (kind != SLOW_LOAD) {
-            bool wide = kind != SLOW_STORE || (slow->info >> SLOW_SIZE & 7) == 3;
-            gen_move_src(g, RDX, wide, slow->value);
-        }
-        if (slow->gva != RCX) {
-            emit_mov(&g->e, true, RCX, slow->gva);
-        }
-        emit_mov_imm(&g->e, RAX, slow->info);
-        emit_call(&g->e, reads ? g->code->slow : store);
+        slow_path(g, slow, store);
+        faults[i] = emit_jcc(&g->e, CC_E, NULL);
         result_of_slow(g, slow);
         emit_jmp(&g->e, slow->back);
     }
+    fault_paths(g, faults);
 }

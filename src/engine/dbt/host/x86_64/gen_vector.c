@@ -369,6 +369,7 @@ static void call(Gen *g, const IrNode *node)
     const VectorOp *op = &g->code->isa->vectors[(uint32_t)node->imm];
 
     gen_all_state_changes(g);
+    gen_flush_all_state(g);
     gen_vectors_to_state(g);
     gen_save_for_call(g);
     gen_forget_for_call(g);
