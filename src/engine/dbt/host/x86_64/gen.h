@@ -10,8 +10,8 @@
  * there is nothing to merge; what takes long stands behind the block's end and comes back with all
  * registers as they were.
  *
- * Registers: RBP the CPU (biased), R15 its TLB, R14 counts instructions, RSP the frame; RAX, RCX, RDX are scratch inside
- * each rule; the others hold values.  Guest registers live in CPU state.
+ * Registers: RBP the CPU (biased), R15 its TLB, R14 counts instructions, RSP the frame; RAX, RCX,
+ * RDX are scratch inside each rule; the others hold values.  Guest registers live in CPU state.
  *
  * Threads: one compilation at a time for each Code.
  */
