@@ -24,6 +24,7 @@
 enum {
     IR_MAX_NODES = 1536, /* a block's nodes; a front end stops long before */
     IR_MAX_INSNS = 64,   /* guest instructions in a block: bounds interrupt latency */
+    IR_EXIT_SLOTS = 4,   /* exits of a block that can lead to another directly */
     IR_INSN_NODES = 96,  /* the most nodes that one guest instruction may take */
 };
 

@@ -405,8 +405,8 @@ static void kill_block(BlockCache *cache, Block *block)
 {
     __atomic_store_n(&block->dead, true, __ATOMIC_RELEASE);
     for (uintptr_t in = block->incoming; in;) {
-        Block *from = (Block *)(in & ~(uintptr_t)1);
-        unsigned slot = in & 1;
+        Block *from = (Block *)(in & ~(uintptr_t)(IR_EXIT_SLOTS - 1));
+        unsigned slot = in & (IR_EXIT_SLOTS - 1);
         in = from->in_next[slot];
         __atomic_store_n(&from->next[slot], NULL, __ATOMIC_RELEASE);
         if (cache->backend) {

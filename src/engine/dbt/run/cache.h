@@ -35,18 +35,18 @@ struct Block {
     uint32_t key;     /* context */
     uint32_t guest_bytes;
     uint16_t n_nodes, n_insns;
-    bool dead;            /* atomic */
-    bool uncached;        /* stands alone: the dispatch loop follows */
-    Block *next[2];       /* atomic: where exit slots 0 and 1 lead */
-    uintptr_t incoming;   /* lock: list of exits that lead here: Block * | slot */
-    uintptr_t in_next[2]; /* lock: links of the lists that this block's exits are in */
-    Block *page_next[2];  /* lock: other blocks of the page of gpa, gpa2 */
+    bool dead;                        /* atomic */
+    bool uncached;                    /* stands alone: the dispatch loop follows */
+    Block *next[IR_EXIT_SLOTS];       /* atomic: where exits lead */
+    uintptr_t incoming;               /* lock: list of exits that lead here: Block * | slot */
+    uintptr_t in_next[IR_EXIT_SLOTS]; /* lock: links of the lists that this block's exits are in */
+    Block *page_next[2];              /* lock: other blocks of the page of gpa, gpa2 */
     /* for the interpreter */
     const IrInsn *insns;
     const IrNode *nodes;
     /* compiled: */
-    uint32_t site[2]; /* in code memory: the jump of each exit slot; 0: none */
-    uint32_t stub[2]; /* and where that leads when it leads to no block */
+    uint32_t site[IR_EXIT_SLOTS]; /* in code memory: the jump of each exit slot; 0: none */
+    uint32_t stub[IR_EXIT_SLOTS]; /* and where that leads when it leads to no block */
 };
 
 BlockCache *cache_new(GuestMemory *memory, GError **error);

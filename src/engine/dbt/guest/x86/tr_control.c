@@ -11,7 +11,7 @@
 
 void tr_jmp(X86Tr *t, const X86Insn *insn)
 {
-    tr_jump(t, insn, 0, insn->op[0].imm);
+    tr_jump(t, insn, insn->op[0].imm);
 }
 
 void tr_jmp_near(X86Tr *t, const X86Insn *insn)
@@ -102,7 +102,7 @@ void tr_call_near(X86Tr *t, const X86Insn *insn)
 
     if (relative && ((t->key & KEY_FLAT) || tr_mode(t) == X86_MODE64)) {
         push_return(t, insn);
-        tr_jump(t, insn, 0, insn->op[0].imm);
+        tr_jump(t, insn, insn->op[0].imm);
         return;
     }
     IrVal offset = relative ? tr_relative(t, insn->op[0].imm) : tr_operand_raw(t, insn, 0);

@@ -21,6 +21,7 @@
 #include "engine/dbt/guest/x86/isa.h"
 
 enum { KEY_ALONE = KEY_TF | KEY_SHADOW | KEY_DEBUG | KEY_RF, KEY_ONCE = KEY_SHADOW | KEY_RF };
+enum { MAX_JUMPS = 2, JUMP_DISTANCE = 256 };
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
@@ -73,20 +74,20 @@ static void put_pc(X86Tr *t, IrVal linear)
 }
 
 /* To the block's address + @delta. */
-static void exit_direct(X86Tr *t, unsigned slot, int64_t delta)
+static void exit_direct(X86Tr *t, int64_t delta)
 {
     tr_sync_flags(t);
     if (t->key & KEY_ONCE) {
         ir_exit_stop(t->ir, delta);
     } else {
-        ir_exit(t->ir, slot, delta);
+        ir_exit(t->ir, t->exits++, delta);
     }
     t->ended = true;
 }
 
 void tr_exit_next(X86Tr *t)
 {
-    exit_direct(t, 0, t->next);
+    exit_direct(t, t->next);
 }
 
 void tr_exit_stop(X86Tr *t)
@@ -202,12 +203,31 @@ bool tr_is_simple_jump(const X86Tr *t, const X86Insn *insn, uint64_t displacemen
     return is_simple(t, insn, (int64_t)(t->next + displacement));
 }
 
-void tr_jump(X86Tr *t, const X86Insn *insn, unsigned slot, uint64_t displacement)
+/* A jump forward, not far: the block goes on there. */
+static bool follows(const X86Tr *t, int64_t delta)
+{
+    return !(t->key & KEY_ALONE) && t->jumps < MAX_JUMPS && delta >= t->next &&
+           delta < t->next + JUMP_DISTANCE && delta < t->page_left;
+}
+
+/* A branch forward is mostly not taken: the block goes on behind it, if then two exits are left for
+ * its end. */
+static bool goes_on(const X86Tr *t, int64_t delta)
+{
+    return !(t->key & KEY_ALONE) && delta > t->next && t->exits + 3 <= IR_EXIT_SLOTS;
+}
+
+void tr_jump(X86Tr *t, const X86Insn *insn, uint64_t displacement)
 {
     int64_t delta = (int64_t)(t->next + displacement);
 
     if (is_simple(t, insn, delta)) {
-        exit_direct(t, slot, delta);
+        if (follows(t, delta)) {
+            t->jumps++;
+            t->next = (unsigned)delta;
+        } else {
+            exit_direct(t, delta);
+        }
     } else {
         IrVal offset = tr_relative(t, displacement);
         tr_jump_to(t, insn, offset);
@@ -224,8 +244,8 @@ void tr_exit_choice(X86Tr *t, IrVal condition, int64_t yes, int64_t no)
         put_pc(t, pc);
         ir_exit_state(t->ir);
     } else {
-        ir_exit_if(t->ir, condition, 0, yes);
-        ir_exit(t->ir, 1, no);
+        ir_exit_if(t->ir, condition, t->exits++, yes);
+        ir_exit(t->ir, t->exits++, no);
     }
     t->ended = true;
 }
@@ -235,7 +255,12 @@ void tr_jump_if(X86Tr *t, const X86Insn *insn, IrVal condition, uint64_t displac
     int64_t delta = (int64_t)(t->next + displacement);
 
     if (is_simple(t, insn, delta)) {
-        tr_exit_choice(t, condition, delta, t->next);
+        if (goes_on(t, delta)) {
+            tr_sync_flags(t);
+            ir_exit_if(t->ir, condition, t->exits++, delta);
+        } else {
+            tr_exit_choice(t, condition, delta, t->next);
+        }
         return;
     }
     /* not taken: the next instruction, whatever the operand size, and no check */
@@ -343,7 +368,11 @@ static bool must_end(const X86Tr *t, const GuestCode *code, unsigned max_insns, 
 
 TranslateResult x86_translate(DbtCpu *base, const GuestCode *code, IrBlock *ir)
 {
-    X86Tr t = { .ir = ir, .cpu = x86_cpu(base), .key = (uint32_t)base->key, .start = base->pc };
+    X86Tr t = { .ir = ir,
+                .cpu = x86_cpu(base),
+                .key = (uint32_t)base->key,
+                .start = base->pc,
+                .page_left = code->page_left };
     unsigned max_insns = t.key & KEY_ALONE ? 1 : MIN(code->max_insns, IR_MAX_INSNS);
     X86Insn insn;
 
@@ -356,13 +385,13 @@ TranslateResult x86_translate(DbtCpu *base, const GuestCode *code, IrBlock *ir)
             }
         } else if (result == DECODE_MORE || must_end(&t, code, max_insns, insn.length)) {
             t.delta = t.next;
-            exit_direct(&t, 0, t.next);
+            exit_direct(&t, t.next);
             break;
         }
         t.delta = t.next;
         one_insn(&t, result, &insn);
         if (!t.ended && t.next >= code->page_left) {
-            exit_direct(&t, 0, t.next);
+            exit_direct(&t, t.next);
         }
     }
     return TRANSLATE_OK;

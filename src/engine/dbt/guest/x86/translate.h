@@ -70,10 +70,13 @@ typedef struct X86Tr {
     IrBlock *ir;
     X86Cpu *cpu; /* for what can't change under a block: model; everything else is in .key */
     uint32_t key;
-    uint64_t start; /* pc of the block; only for logs and page arithmetic */
-    unsigned delta; /* of the current instruction */
-    unsigned next;  /* delta of the next one */
-    bool ended;     /* an exit was emitted */
+    uint64_t start;    /* pc of the block; only for logs and page arithmetic */
+    unsigned delta;    /* of the current instruction */
+    unsigned next;     /* delta of the next one */
+    bool ended;        /* an exit was emitted */
+    unsigned exits;    /* slots of exits that were given out */
+    unsigned jumps;    /* that were followed */
+    int64_t page_left; /* bytes from the block's first instruction to the end of its page */
     /* guest registers already in values; 0 = not (value 0 is never a register) */
     IrVal gpr[16];
     /* the current instruction's memory operand, once its address was made; 0 = not */
@@ -161,7 +164,7 @@ void tr_raise_error(X86Tr *t, unsigned vector, uint32_t error_code);
 void tr_exit_next(X86Tr *t);  /* go on behind this instruction, same context */
 void tr_exit_stop(X86Tr *t);  /* the same, but context or interrupts may have changed */
 void tr_exit_state(X86Tr *t); /* to where a helper put base.pc */
-void tr_jump(X86Tr *t, const X86Insn *insn, unsigned slot, uint64_t displacement); /* relative */
+void tr_jump(X86Tr *t, const X86Insn *insn, uint64_t displacement); /* relative */
 /* Whether that jump is an exit to an offset from the block's address, as tr_exit_choice() takes. */
 bool tr_is_simple_jump(const X86Tr *t, const X86Insn *insn, uint64_t displacement);
 void tr_jump_if(X86Tr *t, const X86Insn *insn, IrVal condition, uint64_t displacement);

@@ -212,8 +212,9 @@ static void make_fixed(Code *code)
     const uint8_t *exit = make_exit(code, &e);
     code->exit_next = make_plain_exit(&e, CODE_NEXT, exit);
     code->exit_stop = make_plain_exit(&e, CODE_STOP, exit);
-    code->exit_link[0] = make_word_exit(&e, CODE_LINK, exit);
-    code->exit_link[1] = make_word_exit(&e, CODE_LINK | CODE_SLOT, exit);
+    for (unsigned slot = 0; slot < IR_EXIT_SLOTS; slot++) {
+        code->exit_link[slot] = make_word_exit(&e, CODE_LINK + CODE_SLOT * slot, exit);
+    }
     code->exit_attention = make_word_exit(&e, CODE_ATTENTION, exit);
     code->exit_fault = make_word_exit(&e, CODE_FAULT, exit);
     make_slow(code, &e);

@@ -65,7 +65,7 @@ typedef enum CodeResult {
     CODE_ATTENTION, /* upper half: address in the page */
     CODE_FAULT,     /* upper half: SLOW_ word */
 } CodeResult;
-enum { CODE_SLOT = 0x100 };
+enum { CODE_SLOT = 0x100 }; /* * the slot */
 
 struct Gen;
 
@@ -81,7 +81,7 @@ struct Code {
     uint64_t (*enter)(DbtCpu *cpu, const void *code);
     const uint8_t *slow;
     const uint8_t *save_vectors, *load_vectors; /* keep all general registers */
-    const uint8_t *exit_next, *exit_stop, *exit_link[2], *exit_attention, *exit_fault;
+    const uint8_t *exit_next, *exit_stop, *exit_link[IR_EXIT_SLOTS], *exit_attention, *exit_fault;
     size_t fixed; /* bytes of the fixed pieces */
     /* one compilation at a time */
     size_t used;

@@ -711,7 +711,6 @@ bool gen_block(Gen *g, Code *code, const IrBlock *ir, Block *block)
     g->block = block;
     g->insn = g->next_call = g->n_slow = g->n_leaves = g->skip_to = 0;
     g->vectors = code->vectors ? VECTORS_UNKNOWN : VECTORS_IN_STATE;
-    g->slot_site[0] = g->slot_site[1] = NULL;
     gen_analyse(g);
     gen_alloc_begin(g);
     gen_head(g);

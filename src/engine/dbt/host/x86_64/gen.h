@@ -156,8 +156,7 @@ typedef struct Gen {
     unsigned n_parked;
     Park last_park;
     Parked parked[MAX_PARKED];
-    unsigned slot_uses[2]; /* exits by slot */
-    uint8_t *slot_site[2]; /* the displacement that a chain patches */
+    unsigned slot_uses[IR_EXIT_SLOTS]; /* exits by slot */
     unsigned n_slow, n_leaves;
     Value value[IR_MAX_NODES];
     Slow slow[IR_MAX_NODES];

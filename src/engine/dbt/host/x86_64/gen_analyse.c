@@ -7,6 +7,8 @@
  * test under a branch or select, a sum under a memory access.  All that can be sunk is pure, so it
  * may move; its operands live until the node it went to.
  */
+#include <string.h>
+
 #include "engine/dbt/host/x86_64/gen.h"
 
 typedef void OnOperand(Gen *g, IrVal v, unsigned at);
@@ -146,7 +148,7 @@ void gen_analyse(Gen *g)
 {
     const IrBlock *ir = g->ir;
 
-    g->slot_uses[0] = g->slot_uses[1] = 0;
+    memset(g->slot_uses, 0, sizeof(g->slot_uses));
     for (unsigned i = 0; i < ir->n_nodes; i++) {
         begin_value(g, i);
     }
@@ -154,7 +156,7 @@ void gen_analyse(Gen *g)
         const IrNode *node = &ir->nodes[i];
         each_operand(g, node, i, count_use);
         if (node->op == IR_EXIT || node->op == IR_EXIT_IF) {
-            g->slot_uses[node->c & 1]++;
+            g->slot_uses[node->c % IR_EXIT_SLOTS]++;
         }
     }
     /* backwards, so that a node knows where it is made before its operands are asked */

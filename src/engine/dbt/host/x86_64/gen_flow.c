@@ -113,14 +113,15 @@ static Way way_of(const Gen *g, const IrNode *node)
         return WAY_HEAD;
     }
     /* an exit of its own for each slot */
-    return g->slot_uses[node->c & 1] == 1 ? WAY_CHAIN : WAY_FAR;
+    return g->slot_uses[node->c % IR_EXIT_SLOTS] == 1 ? WAY_CHAIN : WAY_FAR;
 }
 
 static Leave chain_leave(const IrNode *node, uint8_t *site)
 {
-    return (Leave){
-        .kind = LEAVE_CHAIN, .from = site, .info = node->c & 1, .delta = (int64_t)node->imm
-    };
+    return (Leave){ .kind = LEAVE_CHAIN,
+                    .from = site,
+                    .info = node->c % IR_EXIT_SLOTS,
+                    .delta = (int64_t)node->imm };
 }
 
 void gen_exit(Gen *g, const IrNode *node)

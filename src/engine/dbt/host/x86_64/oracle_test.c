@@ -315,7 +315,7 @@ typedef struct Source {
     IrBlock *ir;
     unsigned n_values;
     IrVal values[IR_MAX_NODES]; /* nodes with a result */
-    bool slot_used[2];
+    bool slot_used[IR_EXIT_SLOTS];
 } Source;
 
 static uint64_t draw(Source *s)
@@ -600,7 +600,7 @@ static void add_op(Source *s, IrOp op)
     if (op == IR_VOP) {
         add_vector(s);
     } else if (op == IR_EXIT_IF) {
-        unsigned slot = below(s, 2);
+        unsigned slot = below(s, IR_EXIT_SLOTS);
         if (!s->slot_used[slot]) {
             s->slot_used[slot] = true;
             add(s, op, draw_value(s), 0, (IrVal)slot, (uint64_t)draw_delta(s));
@@ -644,7 +644,7 @@ static void add_condition(Source *s)
     } else if (chance(s, 20)) {
         v = add(s, IR_EXTRACT, v, 0, 0, below(s, 64) | 1 << 8);
     }
-    unsigned slot = below(s, 2);
+    unsigned slot = below(s, IR_EXIT_SLOTS);
     if (chance(s, 30) && !s->slot_used[slot]) {
         s->slot_used[slot] = true;
         add(s, IR_EXIT_IF, v, 0, (IrVal)slot, (uint64_t)draw_delta(s));
@@ -667,7 +667,7 @@ static void add_end(Source *s)
         ir_exit_state(s->ir);
         break;
     default:
-        ir_exit(s->ir, s->slot_used[0] ? 1 : 0, draw_delta(s));
+        ir_exit(s->ir, below(s, IR_EXIT_SLOTS), draw_delta(s));
     }
 }
 
@@ -693,7 +693,7 @@ static void make_block(Source *s)
 
     ir_block_clear(s->ir);
     s->n_values = 0;
-    s->slot_used[0] = s->slot_used[1] = false;
+    memset(s->slot_used, 0, sizeof(s->slot_used));
     ir_insn(s->ir, 0);
     while (s->ir->n_nodes < nodes) {
         if (chance(s, 15) && s->ir->n_insns < IR_MAX_INSNS) {

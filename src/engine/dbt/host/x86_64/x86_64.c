@@ -88,7 +88,7 @@ static RunResult run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
         return RUN_STOP;
     case CODE_LINK:
         cpu->pc = cpu->code_page + word;
-        *ret_slot = result & CODE_SLOT ? 1 : 0;
+        *ret_slot = (uint32_t)result / CODE_SLOT;
         return RUN_LINK;
     case CODE_ATTENTION:
         cpu->pc = cpu->code_page + word;
