@@ -20,8 +20,9 @@ typedef enum RunResult {
 
 struct Backend {
     const char *name;
-    /* The VM's code memory; the members up to kill are NULL if there is none. */
-    void *(*code_new)(const GuestIsa *isa, GError **error);
+    /* The VM's code memory; the members up to kill are NULL if there is none.  @cpus is how many
+     * vCPUs there are. */
+    void *(*code_new)(const GuestIsa *isa, unsigned cpus, GError **error);
     void (*code_free)(void *code);
     /* Forget all code. */
     void (*code_flush)(void *code);

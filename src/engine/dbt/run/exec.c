@@ -79,7 +79,7 @@ bool dbt_vm_set_backend(DbtVm *vm, const Backend *backend, GError **error)
     void *code = NULL;
 
     if (backend->code_new) {
-        code = backend->code_new(vm->isa, error);
+        code = backend->code_new(vm->isa, vm->n_cpus, error);
         if (!code) {
             return false;
         }

@@ -76,6 +76,7 @@ struct Code {
     size_t size;
     const GuestIsa *isa;
     HostFeatures host;
+    bool single;  /* one vCPU: most atomics need no lock */
     bool vectors; /* the guest's vectors live in the host's registers */
     /* fixed pieces; all but enter at their address for writing */
     uint64_t (*enter)(DbtCpu *cpu, const void *code);
@@ -89,7 +90,7 @@ struct Code {
 };
 typedef struct Code Code;
 
-Code *code_new(const GuestIsa *isa, GError **error);
+Code *code_new(const GuestIsa *isa, unsigned cpus, GError **error);
 void code_free(Code *code);
 void code_flush(Code *code);
 

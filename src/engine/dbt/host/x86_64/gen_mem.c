@@ -385,6 +385,16 @@ static void zero_extend(Gen *g, unsigned step, unsigned to, unsigned from)
     emit_rr(&g->e, ops[step], to, from);
 }
 
+/* The next instruction must be atomic to other vCPUs, and a fence to devices.  With one vCPU any
+ * single instruction is atomic; guests that want the fence alone lock an operation on their stack
+ * (decision 7). */
+static void lock(Gen *g, const Access *access)
+{
+    if (!g->code->single || (access->mmu & MMU_STACK)) {
+        emit_lock(&g->e);
+    }
+}
+
 /* XCHG and XADD: the host's own, with the operand in RDX. */
 static void exchange(Gen *g, const IrNode *node, unsigned step, bool add)
 {
@@ -396,7 +406,7 @@ static void exchange(Gen *g, const IrNode *node, unsigned step, bool add)
     slow->value = operand;
     gen_move_src(g, RDX, true, operand);
     if (add) {
-        emit_lock(&g->e);
+        lock(g, &access);
     }
     emit_rm(&g->e, by_step[add][step], RDX, mem);
     zero_extend(g, step, slow->to, RDX);
@@ -450,7 +460,7 @@ void gen_rmw(Gen *g, const IrNode *node)
     uint8_t *again = g->e.at;
     emit_mov(&g->e, true, RDX, RAX);
     operate(g, rmws[which].alu, RDX, operand);
-    emit_lock(&g->e);
+    lock(g, &access);
     emit_rm(&g->e, by_step[2][step], RDX, mem_at(RCX, 0));
     emit_jcc(&g->e, CC_NE, again);
     zero_extend(g, step, slow->to, RAX);
@@ -475,7 +485,7 @@ void gen_cas(Gen *g, const IrNode *node)
     emit_rm(&g->e, X_LEA64, RCX, mem);
     gen_move_src(g, RAX, true, expected);
     gen_move_src(g, RDX, true, value);
-    emit_lock(&g->e);
+    lock(g, &access);
     emit_rm(&g->e, by_step[2][step], RDX, mem_at(RCX, 0));
     zero_extend(g, step, slow->to, RAX);
     slow->back = g->e.at;

@@ -886,12 +886,14 @@ static void test_random(void)
     s->ir = ir;
     side_init(&a, &interp_backend);
     side_init(&b, &x86_64_backend);
-    HostFeatures *host = &((Code *)b.vm->code)->host, real = *host;
+    Code *code = b.vm->code;
+    HostFeatures *host = &code->host, real = *host;
     for (uint64_t i = 0; i < blocks; i++) {
         Start start;
         make_block(s);
         draw_start(s, &start);
         draw_features(s, host, &real);
+        code->single = chance(s, 50);
         if (!ir_verify(ir, &error)) {
             g_error("block %" G_GINT64_MODIFIER "u: %s", i, error->message);
         }

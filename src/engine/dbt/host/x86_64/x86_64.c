@@ -9,9 +9,9 @@
 #include "engine/dbt/host/x86_64/gen.h"
 #include "engine/dbt/run/exec.h"
 
-static void *make(const GuestIsa *isa, GError **error)
+static void *make(const GuestIsa *isa, unsigned cpus, GError **error)
 {
-    return code_new(isa, error);
+    return code_new(isa, cpus, error);
 }
 
 static void free_all(void *code)
