@@ -156,8 +156,11 @@ struct DbtCpu {
 typedef uint64_t (*HelperFn)(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c);
 
 enum {
-    HELPER_PURE = 1,   /* result depends on the arguments alone; reads and writes nothing else */
-    HELPER_NOFAULT = 2 /* never sets cpu->fault */
+    HELPER_PURE = 1,    /* result depends on the arguments alone; reads and writes nothing else */
+    HELPER_NOFAULT = 2, /* never sets cpu->fault */
+    /* does nothing and gives 0 if a is its own low 48 bits, sign-extended, so that it need not be
+     * called then; else it always sets cpu->fault */
+    HELPER_CANONICAL = 4
 };
 
 typedef struct Helper {

@@ -662,9 +662,14 @@ static GenRule *const rules[IR_OPS] = {
 };
 /* clang-format on */
 
-static bool calls_c(const Gen *g, unsigned op)
+static bool calls_c(const Gen *g, const IrNode *node)
 {
-    return op == IR_CALL || op == IR_VOP || (op == IR_POPCNT64 && !g->code->host.popcnt);
+    unsigned op = node->op;
+
+    if (op == IR_CALL) {
+        return !(g->code->isa->helpers[node->imm].flags & HELPER_CANONICAL);
+    }
+    return op == IR_VOP || (op == IR_POPCNT64 && !g->code->host.popcnt);
 }
 
 /* Keep .insn and .next_call right for node @i. */
@@ -678,7 +683,7 @@ static void advance(Gen *g, unsigned i)
         g->insn++;
     }
     while (g->next_call < ir->n_nodes &&
-           (g->next_call < i || !calls_c(g, ir->nodes[g->next_call].op))) {
+           (g->next_call < i || !calls_c(g, &ir->nodes[g->next_call]))) {
         g->next_call++;
     }
 }

@@ -116,12 +116,14 @@ typedef struct Slow {
 
 /* A jump that leaves the block by a place behind its end. */
 typedef struct Leave {
-    enum { LEAVE_CHAIN, LEAVE_FAR, LEAVE_HEAD, LEAVE_FAULT, LEAVE_ATTENTION } kind;
+    enum { LEAVE_CHAIN, LEAVE_FAR, LEAVE_HEAD, LEAVE_FAULT, LEAVE_ATTENTION, LEAVE_HELPER } kind;
     uint8_t *from;
     uint32_t info;
     int64_t delta; /* of the exit */
     Park park;     /* to be written first */
     bool parked;
+    const Helper *helper; /* LEAVE_HELPER: it will fault */
+    Parked arguments[3];
 } Leave;
 
 enum { MAX_SLOTS_USED = IR_MAX_NODES, MAX_LEAVES = IR_MAX_NODES };
@@ -234,6 +236,9 @@ void gen_flush_all_state(Gen *g);
 bool gen_flush_value(Gen *g, IrVal v);
 /* What is bound now, to be written behind the block. */
 Park gen_park(Gen *g);
+/* Where one value is now, and to fetch it from there behind the block. */
+Parked gen_park_value(Gen *g, IrVal v);
+void gen_load_parked(Gen *g, unsigned to, const Parked *p);
 void gen_write_parked(Gen *g, Park park);
 
 /* --- gen_vector.c -----------------------------------------------------------------------------

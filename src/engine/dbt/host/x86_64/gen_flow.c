@@ -239,10 +239,51 @@ static void load_cpu(Gen *g, unsigned to)
     emit_rm(&g->e, X_LEA64, to, mem_at(REG_CPU, -STATE_BIAS));
 }
 
+/* The helper is called, from behind the block, only if the address is not canonical. */
+static void call_unless_canonical(Gen *g, const IrNode *node, const Helper *helper)
+{
+    enum { BITS = 48 };
+    Leave leave = { .kind = LEAVE_HELPER, .info = gen_info(g), .helper = helper };
+
+    leave.arguments[0] = gen_park_value(g, node->a);
+    leave.arguments[1] = gen_park_value(g, node->b);
+    leave.arguments[2] = gen_park_value(g, node->c);
+    leave.park = gen_park(g);
+    gen_load_to(g, RAX, node->a);
+    emit_shift_imm(&g->e, SHIFT_SAR, true, RAX, BITS - 1);
+    emit_alu_ri(&g->e, ALU_ADD, false, RAX, 1);
+    emit_alu_ri(&g->e, ALU_CMP, false, RAX, 1);
+    leave.from = emit_jcc(&g->e, CC_A, NULL);
+    gen_add_leave(g, leave);
+    if (g->value[g->now].uses) {
+        emit_mov_imm(&g->e, gen_def(g), 0);
+    }
+}
+
+static void leave_by_helper(Gen *g, const Leave *leave)
+{
+    if (g->code->vectors) {
+        g->vectors = VECTORS_UNKNOWN;
+        gen_vectors_to_state(g);
+    }
+    gen_load_parked(g, RDX, &leave->arguments[1]);
+    gen_load_parked(g, RCX, &leave->arguments[2]);
+    gen_load_parked(g, RSI, &leave->arguments[0]);
+    load_cpu(g, RDI);
+    gen_set_block(g);
+    gen_call_c(g, (const void *)(uintptr_t)leave->helper->fn);
+    emit_mov_imm(&g->e, RAX, leave->info);
+    emit_jmp(&g->e, g->code->exit_fault);
+}
+
 void gen_call(Gen *g, const IrNode *node)
 {
     const Helper *helper = &g->code->isa->helpers[node->imm];
 
+    if (helper->flags & HELPER_CANONICAL) {
+        call_unless_canonical(g, node, helper);
+        return;
+    }
     if (!(helper->flags & HELPER_PURE)) {
         gen_all_state_changes(g);
         gen_flush_all_state(g);
@@ -294,6 +335,9 @@ void gen_leaves(Gen *g)
         emit_patch(leave->from, g->e.at);
         gen_write_parked(g, leave->park);
         switch (leave->kind) {
+        case LEAVE_HELPER:
+            leave_by_helper(g, leave);
+            break;
         case LEAVE_HEAD:
             emit_jmp(&g->e, g->head);
             break;

@@ -163,6 +163,30 @@ Park gen_park(Gen *g)
     return park;
 }
 
+Parked gen_park_value(Gen *g, IrVal v)
+{
+    if (g->value[v].kind == VALUE_GET || g->value[v].reg != NO_REG) {
+        gen_reg(g, v); /* pinned: it stays there while others are parked */
+    }
+    Binding binding = { .v = v };
+    return park_one(g, &binding);
+}
+
+void gen_load_parked(Gen *g, unsigned to, const Parked *p)
+{
+    const IrNode *node = &g->ir->nodes[p->v];
+
+    if (p->reg != NO_REG) {
+        emit_mov(&g->e, true, to, p->reg);
+    } else if (g->value[p->v].kind == VALUE_CONST) {
+        emit_mov_imm(&g->e, to, node->imm);
+    } else if (g->value[p->v].kind == VALUE_PC) {
+        gen_load_pc(g, to, node->imm);
+    } else {
+        emit_load(&g->e, 8, to, slot_mem(p->slot));
+    }
+}
+
 void gen_write_parked(Gen *g, Park park)
 {
     for (unsigned i = 0; i < park.n; i++) {

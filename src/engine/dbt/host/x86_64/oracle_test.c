@@ -97,11 +97,21 @@ static uint64_t help_store(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
     return old;
 }
 
+static uint64_t help_canonical(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+    if ((uint64_t)((int64_t)(a << 16) >> 16) != a) {
+        ((RandomCpu *)cpu)->told = mix(a, mix(b, c));
+        cpu->fault = FAULT_EXCEPTION;
+    }
+    return 0;
+}
+
 static const Helper helpers[] = {
     { "pure", help_pure, HELPER_PURE },
     { "state", help_state, HELPER_NOFAULT },
     { "fault", help_fault, 0 },
     { "store", help_store, 0 },
+    { "canonical", help_canonical, HELPER_CANONICAL },
 };
 
 static void vector_mix(DbtCpu *cpu, void *to, const void *from1, const void *from2,
