@@ -528,6 +528,12 @@ static IrVal vector_source(Source *s, unsigned number)
         add(s, IR_LD128, address, 0, (IrVal)mmu, temporary);
         return temporary;
     }
+    if (chance(s, 10)) {
+        bytes = 12 - bytes; /* not what the operation reads */
+    }
+    for (unsigned half = 0; half < 16; half += 8) { /* somebody may read all of it */
+        add(s, IR_PUT64, draw_value(s), 0, 0, temporary + half);
+    }
     v = ir_emit(s->ir, bytes == 4 ? IR_LD32 : IR_LD64, address, 0, 0, displacement);
     if (chance(s, 10)) {
         s->values[s->n_values++] = v; /* others may use it, too */
@@ -552,12 +558,28 @@ static void add_fill(Source *s)
     add(s, IR_PUT64, zero, 0, 0, to + 8U);
 }
 
+/* A part of a vector to memory. */
+static void add_lane_store(Source *s)
+{
+    uint64_t displacement;
+    bool wide = chance(s, 50);
+    unsigned size = wide ? 8 : 4;
+    IrVal address = draw_address(s, &displacement);
+    IrVal part = add(s, wide ? IR_GET64 : IR_GET32, 0, 0, 0, draw_vector(s) + below(s, 2) * size);
+
+    add(s, wide && chance(s, 70) ? IR_ST64 : IR_ST32, address, part, (IrVal)draw_mmu(s),
+        displacement);
+    s->n_values -= chance(s, 80);
+}
+
 static void add_vector(Source *s)
 {
     unsigned number = below(s, G_N_ELEMENTS(vectors));
     IrVal to = draw_vector(s), from;
 
-    if (chance(s, 25)) {
+    if (chance(s, 15)) {
+        add_lane_store(s);
+    } else if (chance(s, 25)) {
         add_fill(s);
     } else if (number == FROM_NUMBER) {
         from = draw_temporary(s);
@@ -577,7 +599,8 @@ static void add_vector(Source *s)
         }
     } else {
         from = number == 6 ? to : vector_source(s, number);
-        vector(s, number, to, chance(s, 80) || number == 6 ? to : draw_vector(s), from);
+        IrVal first = chance(s, 80) || number == 6 ? to : chance(s, 90) ? draw_vector(s) : from;
+        vector(s, number, to, first, from);
     }
 }
 
