@@ -533,6 +533,9 @@ static void gen_get(Gen *g, const IrNode *node)
 
     unsigned size = 1U << (node->op - IR_GET8);
 
+    if (size == 8 && gen_take_carried(g, node)) {
+        return;
+    }
     gen_flush_state(g, node->imm, size);
     if (gen_lane(g, node->imm, size, &within) == NO_REG && gen_meets_vectors(g, node->imm, size)) {
         gen_reg(g, (IrVal)g->now); /* right in memory now; who knows later */
@@ -718,8 +721,13 @@ bool gen_block(Gen *g, Code *code, const IrBlock *ir, Block *block)
     g->vectors = code->vectors ? VECTORS_UNKNOWN : VECTORS_IN_STATE;
     gen_analyse(g);
     gen_alloc_begin(g);
+    gen_find_loop(g);
     gen_head(g);
     gen_nodes(g);
+    if (g->loop.back != NO_VALUE) {
+        gen_begin_loop_body(g);
+        gen_nodes(g);
+    }
     gen_slow_paths(g);
     gen_leaves(g);
     if (g->e.full) {

@@ -35,6 +35,8 @@ enum {
     MAX_PENDING = 16,
     MAX_BOUND = 24,
     MAX_PARKED = 8192,
+    LOOP_MAX_NODES = IR_MAX_NODES / 2 - 64,
+    LOOP_MAX_CARRIED = 6,
 };
 
 typedef enum ValueKind {
@@ -83,6 +85,22 @@ typedef struct Src {
     Mem mem;
     int32_t imm;
 } Src;
+
+/* A block that jumps back to its head (gen_loop.c). */
+typedef struct Agreed {
+    Binding binding;
+    uint8_t carried; /* number of the register that has it, instead of .binding's value */
+} Agreed;
+
+typedef struct Loop {
+    unsigned back;       /* node that jumps back; NO_VALUE: none */
+    const uint8_t *body; /* where the second copy begins; NULL: it does not exist yet */
+    unsigned n, n_carried;
+    Agreed contract[MAX_BOUND];
+    IrVal from[LOOP_MAX_CARRIED]; /* values of the first copy */
+    uint8_t reg[LOOP_MAX_CARRIED];
+    int vectors;
+} Loop;
 
 /* A vector instruction but for its source. */
 typedef struct VectorInsn {
@@ -159,8 +177,9 @@ typedef struct Gen {
     Park last_park;
     Parked parked[MAX_PARKED];
     unsigned slot_uses[IR_EXIT_SLOTS]; /* exits by slot */
+    Loop loop;
     unsigned n_slow, n_leaves;
-    Value value[IR_MAX_NODES];
+    Value value[IR_MAX_NODES]; /* behind the nodes': carried around a loop */
     Slow slow[IR_MAX_NODES];
     Leave leaves[MAX_LEAVES];
 } Gen;
@@ -195,6 +214,9 @@ bool gen_is_compare(unsigned op);
 
 /* --- gen_alloc.c ------------------------------------------------------------------------------ */
 void gen_alloc_begin(Gen *g);
+/* No value lives anywhere. */
+void gen_alloc_reset(Gen *g);
+void gen_own(Gen *g, unsigned reg, IrVal v);
 /* The register that holds @v from now on; leaves the flags alone, as all functions here do. */
 unsigned gen_reg(Gen *g, IrVal v);
 /* @v as an operand of 64 or 32 bits, whatever is cheapest; _no_imm: never a constant. */
@@ -241,13 +263,23 @@ Parked gen_park_value(Gen *g, IrVal v);
 void gen_load_parked(Gen *g, unsigned to, const Parked *p);
 void gen_write_parked(Gen *g, Park park);
 
+/* --- gen_loop.c -------------------------------------------------------------------------------
+ * Does the block jump back to its head? */
+void gen_find_loop(Gen *g);
+/* The jump back; the first copy falls through to the second. */
+void gen_loop_back(Gen *g);
+void gen_begin_loop_body(Gen *g);
+/* A read of state that a carried register holds: that is the value.  False: it is not so. */
+bool gen_take_carried(Gen *g, const IrNode *get);
+
 /* --- gen_vector.c -----------------------------------------------------------------------------
  * The host's vector register that has [@offset, @offset + @size) of CPU state now, or NO_REG: it
  * is in memory.  Makes one of both true. */
 unsigned gen_lane(Gen *g, uint64_t offset, unsigned size, unsigned *ret_within);
 /* The same, but only if it is so already. */
 unsigned gen_lane_now(const Gen *g, uint64_t offset, unsigned size, unsigned *ret_within);
-/* All vectors to CPU state: C is called. */
+/* All vectors to host registers; to CPU state: C is called. */
+void gen_make_live(Gen *g);
 void gen_vectors_to_state(Gen *g);
 void gen_read_lane(Gen *g, unsigned to, unsigned vector, unsigned within, unsigned size);
 void gen_write_lane(Gen *g, unsigned vector, unsigned within, unsigned size, unsigned from);

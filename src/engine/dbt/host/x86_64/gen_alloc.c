@@ -8,17 +8,6 @@
 #include "common/bits.h"
 #include "engine/dbt/host/x86_64/gen.h"
 
-void gen_alloc_begin(Gen *g)
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(g->owner); i++) {
-        g->owner[i] = NO_VALUE;
-    }
-    g->used = g->pinned = 0;
-    g->n_slots = g->n_free = g->n_spilled = g->n_pending = 0;
-    g->n_bound = g->n_parked = 0;
-    g->last_park = (Park){ 0 };
-}
-
 static void drop_reg(Gen *g, unsigned reg)
 {
     if (g->owner[reg] != NO_VALUE) {
@@ -28,7 +17,27 @@ static void drop_reg(Gen *g, unsigned reg)
     g->used &= ~(1U << reg);
 }
 
-static void own(Gen *g, unsigned reg, IrVal v)
+void gen_alloc_reset(Gen *g)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(g->owner); i++) {
+        drop_reg(g, i);
+    }
+    g->used = g->pinned = 0;
+    g->n_slots = g->n_free = g->n_spilled = g->n_pending = 0;
+    g->n_bound = 0;
+}
+
+void gen_alloc_begin(Gen *g)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(g->owner); i++) {
+        g->owner[i] = NO_VALUE;
+    }
+    gen_alloc_reset(g);
+    g->n_parked = 0;
+    g->last_park = (Park){ 0 };
+}
+
+void gen_own(Gen *g, unsigned reg, IrVal v)
 {
     g->owner[reg] = v;
     g->used |= 1U << reg;
@@ -100,7 +109,7 @@ static unsigned take_reg(Gen *g, IrVal v)
         reg = choose_victim(g);
         evict(g, reg);
     }
-    own(g, reg, v);
+    gen_own(g, reg, v);
     return reg;
 }
 
@@ -234,7 +243,7 @@ unsigned gen_def_from(Gen *g, IrVal a, bool wide)
     if (reg != NO_REG && dies(g, a) && g->value[g->now].uses) {
         /* pinned by now or not: nobody needs @a's value behind this node */
         value->reg = NO_REG;
-        own(g, reg, (IrVal)g->now);
+        gen_own(g, reg, (IrVal)g->now);
         return reg;
     }
     Src from = gen_src(g, a, wide);

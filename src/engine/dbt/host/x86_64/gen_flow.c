@@ -126,6 +126,10 @@ static Leave chain_leave(const IrNode *node, uint8_t *site)
 
 void gen_exit(Gen *g, const IrNode *node)
 {
+    if (g->loop.back == g->now) {
+        gen_loop_back(g);
+        return;
+    }
     gen_flush_all_state(g);
     switch (way_of(g, node)) {
     case WAY_HEAD:
@@ -134,6 +138,7 @@ void gen_exit(Gen *g, const IrNode *node)
     case WAY_CHAIN:
         align_site(g, 1);
         gen_add_leave(g, chain_leave(node, emit_jmp(&g->e, NULL)));
+        g->leaves[g->n_leaves - 1].parked = g->loop.back != NO_VALUE; /* two jumps for one exit */
         break;
     default:
         target_to_rcx(g, (int64_t)node->imm);
@@ -165,14 +170,31 @@ static void exit_if_parked(Gen *g, const IrNode *node, Condition cc)
     gen_add_leave(g, leave);
 }
 
+/* The branch back to the head of a loop: its other way is the last node. */
+static void branch_back(Gen *g, const IrNode *node)
+{
+    unsigned last = g->ir->n_nodes - 1;
+    Condition cc = gen_condition(g, node->a);
+
+    exit_if_parked(g, &g->ir->nodes[last], (Condition)(cc ^ 1));
+    g->skip_to = last + 1;
+    gen_loop_back(g);
+}
+
 void gen_exit_if(Gen *g, const IrNode *node)
 {
-    if (leaves_next(g, g->now)) {
+    bool loops = g->loop.back != NO_VALUE;
+
+    if (g->loop.back == g->now) {
+        branch_back(g, node);
+        return;
+    }
+    if (leaves_next(g, g->now) && !loops) {
         gen_flush_all_state(g); /* both ways need it */
     }
     Condition cc = gen_condition(g, node->a);
     uint8_t *from;
-    if (g->n_bound) {
+    if (g->n_bound || loops) {
         exit_if_parked(g, node, cc);
         return;
     }
@@ -316,7 +338,11 @@ static void leave_chain(Gen *g, const Leave *leave)
     unsigned slot = leave->info;
     uint8_t *site = leave->from;
 
-    if (leave->parked) { /* the jump that is patched is this one */
+    if (leave->parked) { /* the jump that is patched is this one, or one that was made before */
+        if (g->block->site[slot]) {
+            emit_jmp(&g->e, g->code->rw + g->block->site[slot] - 1);
+            return;
+        }
         align_site(g, 1);
         site = emit_jmp(&g->e, NULL);
         emit_patch(site, g->e.at);

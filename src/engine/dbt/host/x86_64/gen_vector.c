@@ -36,7 +36,7 @@ static const VectorFile *file_of(const Gen *g)
 
 /* --- where they are --------------------------------------------------------------------------- */
 
-static void make_live(Gen *g)
+void gen_make_live(Gen *g)
 {
     if (g->vectors == VECTORS_UNKNOWN) {
         emit_alu_mi(&g->e, ALU_CMP, 1, CPU_MEM(vectors_live), 0);
@@ -119,7 +119,7 @@ unsigned gen_lane(Gen *g, uint64_t offset, unsigned size, unsigned *ret_within)
         gen_vectors_to_state(g);
         return NO_REG;
     }
-    make_live(g);
+    gen_make_live(g);
     return vector;
 }
 
@@ -142,7 +142,7 @@ unsigned gen_vector_at(Gen *g, uint64_t offset)
         gen_vectors_to_state(g);
         return NO_REG;
     }
-    make_live(g);
+    gen_make_live(g);
     return vector;
 }
 
@@ -391,7 +391,7 @@ void gen_vector_op(Gen *g, const IrNode *node)
         return;
     }
     gen_state_changes(g, node->a, 16);
-    make_live(g);
+    gen_make_live(g);
     VectorInsn insn = gen_begin_operation(g, node);
     unsigned from = live_vector(g, node->c);
     if (from == NO_REG && host_of(g, node)->bytes == 0) { /* takes no memory operand */
@@ -464,7 +464,7 @@ static VectorUse use_in_operation(Gen *g, unsigned i, uint64_t scratch)
     const IrNode *node = &g->ir->nodes[i];
 
     gen_state_changes(g, node->a, 16);
-    make_live(g);
+    gen_make_live(g);
     return (VectorUse){
         .kind = VECTOR_USE_OPERATE, .scratch = scratch, .node = node, .skip_to = i + 1
     };
@@ -488,7 +488,7 @@ VectorUse gen_find_use(Gen *g, const IrNode *load, unsigned size)
     }
     if (size >= 4 && gen_fills_vector(g, next, &vector, &skip_to)) {
         gen_state_changes(g, put->imm, 16);
-        make_live(g);
+        gen_make_live(g);
         return (VectorUse){ .kind = VECTOR_USE_FILL, .vector = vector, .skip_to = skip_to };
     }
     unsigned operation = next_node(g, next);

@@ -49,7 +49,8 @@ typedef struct RandomCpu {
         };
     } __attribute__((aligned(16)));
     uint8_t temporary[TEMPORARIES * VECTOR_STRIDE];
-    uint64_t told; /* sum of what watchpoints and helpers saw */
+    uint64_t told;   /* sum of what watchpoints and helpers saw */
+    uint64_t rounds; /* that a block which loops has left */
     uint32_t mxcsr;
 } RandomCpu;
 _Static_assert(offsetof(RandomCpu, temporary) ==
@@ -326,6 +327,7 @@ typedef struct Source {
     unsigned n_values;
     IrVal values[IR_MAX_NODES]; /* nodes with a result */
     bool slot_used[IR_EXIT_SLOTS];
+    bool loops;
 } Source;
 
 static uint64_t draw(Source *s)
@@ -687,8 +689,55 @@ static void add_condition(Source *s)
     }
 }
 
+/* The block goes back to its head until a word of state has been counted down. */
+static void begin_loop(Source *s)
+{
+    IrVal left = add(s, IR_GET64, 0, 0, 0, offsetof(RandomCpu, rounds));
+
+    left = add(s, IR_ADD64I, left, 0, 0, UINT64_MAX);
+    add(s, IR_PUT64, left, 0, 0, offsetof(RandomCpu, rounds));
+    left = add(s, IR_LTS64I, left, 0, 0, 1); /* the first bit of attention */
+    add(s, IR_PUT32, left, 0, 0, offsetof(DbtCpu, attention));
+    s->loops = true;
+}
+
+/* State changes places: more of it than fits into registers, or in circles. */
+static void shuffle_state(Source *s)
+{
+    enum { MOST = 10 };
+    unsigned n = below(s, MOST), first = below(s, PLAIN_WORDS - MOST);
+    IrVal values[MOST];
+
+    for (unsigned i = 0; i < n; i++) {
+        values[i] = add(s, IR_GET64, 0, 0, 0, offsetof(RandomCpu, word) + (first + i) * 8);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        IrVal v = chance(s, 20) ? draw_value(s) : values[below(s, n)];
+        add(s, IR_PUT64, v, 0, 0, offsetof(RandomCpu, word) + (first + i) * 8);
+    }
+}
+
+static void end_loop(Source *s)
+{
+    if (chance(s, 50)) {
+        shuffle_state(s);
+    }
+    if (chance(s, 40)) {
+        ir_exit(s->ir, below(s, IR_EXIT_SLOTS), 0);
+        return;
+    }
+    IrVal v = draw_value(s), v2 = draw_value(s);
+    v = add(s, (IrOp)(IR_EQ32 + below(s, IR_LES64I - IR_EQ32 + 1)), v, v2, 0, draw_number(s));
+    add(s, IR_EXIT_IF, v, 0, (IrVal)below(s, IR_EXIT_SLOTS), 0);
+    ir_exit(s->ir, below(s, IR_EXIT_SLOTS), draw_delta(s));
+}
+
 static void add_end(Source *s)
 {
+    if (s->loops) {
+        end_loop(s);
+        return;
+    }
     switch (below(s, 5)) {
     case 0:
         ir_exit_indirect(s->ir, draw_value(s));
@@ -727,7 +776,11 @@ static void make_block(Source *s)
     ir_block_clear(s->ir);
     s->n_values = 0;
     memset(s->slot_used, 0, sizeof(s->slot_used));
+    s->loops = false;
     ir_insn(s->ir, 0);
+    if (chance(s, 25)) {
+        begin_loop(s);
+    }
     while (s->ir->n_nodes < nodes) {
         if (chance(s, 15) && s->ir->n_insns < IR_MAX_INSNS) {
             delta += 1 + below(s, 6);
@@ -784,7 +837,7 @@ typedef struct Start {
     uint64_t gpa, gpa2, gva;
     uint32_t attention;
     bool flush;
-    uint64_t word[WORDS];
+    uint64_t word[WORDS], rounds;
     FlagRecord flags;
     uint32_t mxcsr, key;
 } Start;
@@ -802,6 +855,7 @@ static void draw_start(Source *s, Start *start)
     for (unsigned i = 0; i < WORDS; i++) {
         start->word[i] = chance(s, 50) ? draw_number(s) : below(s, RAM);
     }
+    start->rounds = below(s, 6);
     start->mxcsr = 0x1f80 | (draw(s) & 0xe07f);
     start->key = chance(s, 20);
     for (unsigned i = 0; i < 4; i++) {
@@ -825,6 +879,7 @@ static void side_run(Side *side, const IrBlock *ir, const Start *start)
     cpu->key = UINT64_C(1) << 32; /* no entry of the jump cache is for it */
     cpu->instructions = 1000;
     memcpy(side->cpu->word, start->word, sizeof(start->word));
+    side->cpu->rounds = start->rounds;
     side->cpu->mxcsr = start->mxcsr;
     cache_translate_begin(cache, start->gpa, start->gpa2);
     Block *block = cache_add(cache, ir, start->gpa, start->gpa2, start->key);
@@ -837,7 +892,10 @@ static void side_run(Side *side, const IrBlock *ir, const Start *start)
     }
     cache_translate_end(cache);
     side->slot = 0;
-    side->result = side->vm->backend->run(cpu, block, &side->slot);
+    do { /* the interpreter comes back after each round of a loop */
+        side->result = side->vm->backend->run(cpu, block, &side->slot);
+    } while ((side->result == RUN_LINK || side->result == RUN_NEXT) && cpu->pc == start->gva &&
+             !cpu->attention);
     cpu->block = NULL;
     cache_drop(cache, start->gpa, 1);
 }
@@ -878,23 +936,28 @@ static void show_difference(const Side *a, const Side *b, const IrBlock *ir)
     }
 }
 
-/* An exit that can't be linked comes back as RUN_NEXT from one side only. */
-static RunResult comparable(RunResult result)
+/* An exit that can't be linked comes back as RUN_NEXT from one side only; and from a jump to the
+ * block's own head either comes back as from any, when cpu->attention says so, or as from there. */
+static RunResult comparable(const Side *side)
 {
-    return result == RUN_LINK ? RUN_NEXT : result;
+    if (side->result == RUN_STOP && side->cpu->base.attention) {
+        return RUN_NEXT;
+    }
+    return side->result == RUN_LINK ? RUN_NEXT : side->result;
 }
 
 static bool same(const Side *a, const Side *b)
 {
     const DbtCpu *x = &a->cpu->base, *y = &b->cpu->base;
 
-    return comparable(a->result) == comparable(b->result) && x->pc == y->pc &&
-           (b->result != RUN_LINK || a->slot == b->slot) && x->fault == y->fault &&
-           x->key_stale == y->key_stale && x->attention == y->attention &&
+    return comparable(a) == comparable(b) && x->pc == y->pc &&
+           (b->result != RUN_LINK || a->result != RUN_LINK || a->slot == b->slot) &&
+           x->fault == y->fault && x->key_stale == y->key_stale && x->attention == y->attention &&
            x->instructions == y->instructions && x->exits == y->exits &&
            memcmp(&x->flags, &y->flags, sizeof(FlagRecord)) == 0 &&
            memcmp(a->cpu->word, b->cpu->word, sizeof(a->cpu->word)) == 0 &&
-           a->cpu->told == b->cpu->told && a->cpu->mxcsr == b->cpu->mxcsr && !y->vectors_live &&
+           a->cpu->told == b->cpu->told && a->cpu->rounds == b->cpu->rounds &&
+           a->cpu->mxcsr == b->cpu->mxcsr && !y->vectors_live &&
            memcmp(gm_ram(a->memory, 0, RAM), gm_ram(b->memory, 0, RAM), RAM) == 0;
 }
 

@@ -53,6 +53,9 @@ static void kill_block(void *opaque, Block *block)
     uint8_t *head = code_to_rw(code, block->code);
 
     *(volatile uint8_t *)(head + HEAD_KILL) = HEAD_DEAD;
+    if (block->loop) {
+        *(volatile uint8_t *)(code->rw + block->loop) = HEAD_DEAD;
+    }
 }
 
 static void set_fault_pc(DbtCpu *cpu, uint32_t info)
