@@ -46,7 +46,7 @@ struct Block {
     const IrNode *nodes;
     /* compiled: */
     uint32_t site[IR_EXIT_SLOTS]; /* in code memory: the jump of each exit slot; 0: none */
-    uint32_t loop; /* in a loop of its own: byte like the head's, for kill; 0: none */
+    uint32_t loop[2]; /* where it goes back to itself: bytes like the head's, for kill; 0: none */
     uint32_t stub[IR_EXIT_SLOTS]; /* and where that leads when it leads to no block */
 };
 

@@ -228,9 +228,7 @@ static void look_around(Gen *g)
     leave.from = emit_jcc(&g->e, CC_NE, NULL);
     gen_add_leave(g, leave);
     emit_alu_ri(&g->e, ALU_ADD, true, REG_COUNT, (int32_t)g->ir->n_insns);
-    if (g->loop.body) {
-        g->block->loop = (uint32_t)(kill - g->code->rw);
-    }
+    g->block->loop[g->loop.body != NULL] = (uint32_t)(kill - g->code->rw);
 }
 
 static void agree_on_vectors(Gen *g)

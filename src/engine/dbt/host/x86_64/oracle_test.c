@@ -808,6 +808,7 @@ typedef struct Side {
     RandomCpu *cpu;
     RunResult result;
     unsigned slot;
+    bool interrupted; /* at the head of a block that loops */
 } Side;
 
 static void side_init(Side *side, const Backend *backend)
@@ -894,8 +895,9 @@ static void side_run(Side *side, const IrBlock *ir, const Start *start)
     side->slot = 0;
     do { /* the interpreter comes back after each round of a loop */
         side->result = side->vm->backend->run(cpu, block, &side->slot);
+        side->interrupted = cpu->attention || block->dead;
     } while ((side->result == RUN_LINK || side->result == RUN_NEXT) && cpu->pc == start->gva &&
-             !cpu->attention);
+             !side->interrupted);
     cpu->block = NULL;
     cache_drop(cache, start->gpa, 1);
 }
@@ -905,9 +907,10 @@ static void show(const char *name, const Side *side)
     const DbtCpu *cpu = &side->cpu->base;
 
     g_printerr("%s: result %d slot %u pc %" G_GINT64_MODIFIER "x fault %u instructions "
-               "%" G_GINT64_MODIFIER "u told %" G_GINT64_MODIFIER "x mxcsr %x flags",
+               "%" G_GINT64_MODIFIER "u told %" G_GINT64_MODIFIER
+               "x mxcsr %x attention %x rounds left %" G_GINT64_MODIFIER "d flags",
                name, side->result, side->slot, cpu->pc, cpu->fault, cpu->instructions,
-               side->cpu->told, side->cpu->mxcsr);
+               side->cpu->told, side->cpu->mxcsr, cpu->attention, side->cpu->rounds);
     for (unsigned i = 0; i < 4; i++) {
         g_printerr(" %" G_GINT64_MODIFIER "x", ((const uint64_t *)&cpu->flags)[i]);
     }
@@ -937,10 +940,10 @@ static void show_difference(const Side *a, const Side *b, const IrBlock *ir)
 }
 
 /* An exit that can't be linked comes back as RUN_NEXT from one side only; and from a jump to the
- * block's own head either comes back as from any, when cpu->attention says so, or as from there. */
+ * block's own head either comes back as from any, when something interrupts it, or as from there. */
 static RunResult comparable(const Side *side)
 {
-    if (side->result == RUN_STOP && side->cpu->base.attention) {
+    if (side->result == RUN_STOP && side->interrupted) {
         return RUN_NEXT;
     }
     return side->result == RUN_LINK ? RUN_NEXT : side->result;

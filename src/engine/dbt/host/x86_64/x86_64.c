@@ -53,8 +53,8 @@ static void kill_block(void *opaque, Block *block)
     uint8_t *head = code_to_rw(code, block->code);
 
     *(volatile uint8_t *)(head + HEAD_KILL) = HEAD_DEAD;
-    if (block->loop) {
-        *(volatile uint8_t *)(code->rw + block->loop) = HEAD_DEAD;
+    for (unsigned i = 0; i < G_N_ELEMENTS(block->loop) && block->loop[i]; i++) {
+        *(volatile uint8_t *)(code->rw + block->loop[i]) = HEAD_DEAD;
     }
 }
 
