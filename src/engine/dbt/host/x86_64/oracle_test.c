@@ -939,8 +939,8 @@ static void show_difference(const Side *a, const Side *b, const IrBlock *ir)
     }
 }
 
-/* An exit that can't be linked comes back as RUN_NEXT from one side only; and from a jump to the
- * block's own head either comes back as from any, when something interrupts it, or as from there. */
+/* An exit that can't be linked comes back as RUN_NEXT from one side only; and a loop that something
+ * interrupts comes back as from any jump, or as from its head. */
 static RunResult comparable(const Side *side)
 {
     if (side->result == RUN_STOP && side->interrupted) {
