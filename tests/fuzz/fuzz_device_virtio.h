@@ -8,9 +8,10 @@
 #pragma once
 
 #include "device_fuzz.h"
+#include "machine/virtio/mmio.h"
 #include "machine/virtio/virtio.h"
 
-enum { FUZZ_VIRTIO_BASE = 0x100000, FUZZ_VIRTIO_RAM = 0x8000 };
+enum { FUZZ_VIRTIO_BASE = 0x100000, FUZZ_VIRTIO_RAM = 0x14000 };
 
 #define FUZZ_VIRTIO_WINDOW                                                                         \
     {                                                                                              \
@@ -18,5 +19,6 @@ enum { FUZZ_VIRTIO_BASE = 0x100000, FUZZ_VIRTIO_RAM = 0x8000 };
     }
 
 VirtioSlot fuzz_virtio_slot(FuzzRig *rig);
-/* Bit 0: set the device up.  Bit 1: make all entries of the rings available.  Then kick. */
+/* Bit 0: set the device up, bit 6: with packed rings.  Bit 1: make as many entries of the rings
+ * available as bits 2 to 5 say.  Then kick. */
 void fuzz_virtio_poke(FuzzRig *rig, uint8_t what);

@@ -24,6 +24,7 @@
 #include "machine/device/uart.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
+#include "machine/virtio/mmio.h"
 #include "machine/virtio/rng.h"
 
 #define LOW_RAM_MAX  UINT64_C(0xc0000000)

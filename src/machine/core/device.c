@@ -105,13 +105,21 @@ size_t device_saved_size(const DeviceClass *class)
     return size;
 }
 
+/* Where element @i of @field stands in @device. */
+static void *element(Device *device, const SavedField *field, unsigned i)
+{
+    size_t stride = field->stride ? field->stride : field->size;
+
+    return (uint8_t *)device + field->offset + i * stride;
+}
+
 void device_save(Device *device, uint8_t *buf)
 {
     g_mutex_lock(&device->lock);
     for (const SavedField *field = device->class->saved; field && field->name; field++) {
-        size_t len = (size_t)field->size * field->count;
-        memcpy(buf, (const uint8_t *)device + field->offset, len);
-        buf += len;
+        for (unsigned i = 0; i < field->count; i++, buf += field->size) {
+            memcpy(buf, element(device, field, i), field->size);
+        }
     }
     g_mutex_unlock(&device->lock);
 }
@@ -152,9 +160,9 @@ bool device_load(Device *device, const uint8_t *buf, size_t len, GError **error)
     g_mutex_lock(&device->lock);
     at = buf;
     for (const SavedField *field = class->saved; field && field->name; field++) {
-        size_t bytes = (size_t)field->size * field->count;
-        memcpy((uint8_t *)device + field->offset, at, bytes);
-        at += bytes;
+        for (unsigned i = 0; i < field->count; i++, at += field->size) {
+            memcpy(element(device, field, i), at, field->size);
+        }
     }
     bool good = !class->loaded || class->loaded(device, error);
     if (!good && class->reset) {

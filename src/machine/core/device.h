@@ -33,6 +33,7 @@ typedef struct SavedField {
     size_t offset;
     unsigned size;     /* of one element */
     unsigned count;    /* 1, or of the array */
+    size_t stride;     /* from one element to the next; 0: .size */
     uint64_t min, max; /* what a saved state may hold */
     unsigned since;    /* version of the class that brought the field; 0: the first */
 } SavedField;
@@ -59,6 +60,17 @@ typedef struct SavedField {
         .count = sizeof(SAVED_MEMBER(Type, field)) / sizeof(SAVED_MEMBER(Type, field[0])),         \
         .size = sizeof(SAVED_MEMBER(Type, field[0])),                                              \
         .max = SAVED_MAX(SAVED_MEMBER(Type, field[0]))                                             \
+    }
+
+/* A member of each struct of an array. */
+#define SAVED_EACH(Type, array, field)                                                             \
+    SAVED_EACH_RANGE(Type, array, field, 0, SAVED_MAX(SAVED_MEMBER(Type, array[0].field)))
+#define SAVED_EACH_RANGE(Type, array, field, low, high)                                            \
+    {                                                                                              \
+        .name = #array "." #field, .offset = offsetof(Type, array[0].field),                       \
+        .count = sizeof(SAVED_MEMBER(Type, array)) / sizeof(SAVED_MEMBER(Type, array[0])),         \
+        .stride = sizeof(SAVED_MEMBER(Type, array[0])),                                            \
+        .size = sizeof(SAVED_MEMBER(Type, array[0].field)), .min = (low), .max = (high)            \
     }
 
 typedef struct Device Device;

@@ -4,7 +4,7 @@
  */
 #include "machine/virtio/bench.h"
 
-enum { RINGS = 0x10000, AVAILABLE = 0x2000, USED = 0x4000 };
+enum { RINGS = 0x8000, AVAILABLE = 0x2000, USED = 0x4000 };
 
 uint64_t virtio_bench_desc_gpa(unsigned q)
 {
@@ -26,6 +26,7 @@ VirtioBench *virtio_bench_new(VirtioBenchMake make, void *opaque)
     VirtioBench *b = g_new0(VirtioBench, 1);
 
     bench_init(&b->bench);
+    b->packed = g_getenv("INSULA_TEST_PACKED") != NULL;
     b->io = io_thread_new_manual();
     g_assert(gm_add_ram(b->bench.env.memory, 0, VIRTIO_BENCH_RAM, NULL));
     VirtioSlot slot = {
@@ -97,7 +98,7 @@ void virtio_bench_queue(VirtioBench *b, unsigned q, uint16_t size)
     static const uint8_t zeros[RINGS];
 
     gm_write(b->bench.env.memory, virtio_bench_desc_gpa(q), zeros, sizeof(zeros));
-    b->queues[q] = (VirtioBenchQueue){ .size = size };
+    b->queues[q] = (VirtioBenchQueue){ .size = size, .available_wrap = true, .used_wrap = true };
     virtio_bench_write(b, VB_QUEUE_SEL, q);
     virtio_bench_write(b, VB_QUEUE_NUM, size);
     write_64(b, VB_QUEUE_DESC, virtio_bench_desc_gpa(q));
@@ -108,6 +109,7 @@ void virtio_bench_queue(VirtioBench *b, unsigned q, uint16_t size)
 
 void virtio_bench_start(VirtioBench *b, uint64_t without)
 {
+    without |= b->packed ? 0 : VIRTIO_FEATURE(VIRTIO_F_RING_PACKED);
     g_assert(virtio_bench_negotiate(b, virtio_bench_features(b) & ~without));
     for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++) {
         virtio_bench_write(b, VB_QUEUE_SEL, q);
@@ -120,13 +122,14 @@ void virtio_bench_start(VirtioBench *b, uint64_t without)
 }
 
 void virtio_bench_descriptor(VirtioBench *b, uint64_t table, uint16_t index,
-                             const VirtioBenchPart *part, uint32_t flags_and_next)
+                             const VirtioBenchPart *part, uint32_t tail)
 {
     uint8_t raw[16];
+    unsigned shift = b->packed ? 16 : 0;
 
     store_le64(raw, part->gpa);
     store_le32(raw + 8, part->len);
-    store_le32(raw + 12, flags_and_next | (part->writable ? VB_WRITE : 0));
+    store_le32(raw + 12, tail | (uint32_t)(part->writable ? VB_WRITE : 0) << shift);
     gm_write(b->bench.env.memory, table + 16 * (uint64_t)index, raw, sizeof(raw));
 }
 
@@ -141,7 +144,7 @@ void virtio_bench_offer(VirtioBench *b, unsigned q, uint16_t head)
     gm_write(b->bench.env.memory, ring + 2, &queue->available, 2);
 }
 
-uint16_t virtio_bench_post(VirtioBench *b, unsigned q, const VirtioBenchPart *parts, unsigned n)
+static uint16_t post_split(VirtioBench *b, unsigned q, const VirtioBenchPart *parts, unsigned n)
 {
     uint16_t size = b->queues[q].size;
     uint16_t head = b->next_descriptor % size;
@@ -156,13 +159,36 @@ uint16_t virtio_bench_post(VirtioBench *b, unsigned q, const VirtioBenchPart *pa
     return head;
 }
 
+static uint16_t post_packed(VirtioBench *b, unsigned q, const VirtioBenchPart *parts, unsigned n)
+{
+    VirtioBenchQueue *queue = &b->queues[q];
+    uint16_t id = queue->next_id++ % queue->size;
+
+    queue->slots[id] = (uint16_t)n;
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t flags = (queue->available_wrap ? VB_AVAIL : VB_USED) | (i + 1 < n ? VB_NEXT : 0);
+        virtio_bench_descriptor(b, virtio_bench_desc_gpa(q), queue->available, &parts[i],
+                                id | flags << 16);
+        if (++queue->available == queue->size) {
+            queue->available = 0;
+            queue->available_wrap = !queue->available_wrap;
+        }
+    }
+    return id;
+}
+
+uint16_t virtio_bench_post(VirtioBench *b, unsigned q, const VirtioBenchPart *parts, unsigned n)
+{
+    return b->packed ? post_packed(b, q, parts, n) : post_split(b, q, parts, n);
+}
+
 void virtio_bench_kick(VirtioBench *b, unsigned q)
 {
     virtio_bench_write(b, VB_QUEUE_NOTIFY, q);
     io_thread_run_all(b->io);
 }
 
-int64_t virtio_bench_next_used(VirtioBench *b, unsigned q, uint16_t *ret_head)
+static int64_t next_used_split(VirtioBench *b, unsigned q, uint16_t *ret_head)
 {
     VirtioBenchQueue *queue = &b->queues[q];
     uint64_t ring = virtio_bench_used_gpa(q);
@@ -175,10 +201,37 @@ int64_t virtio_bench_next_used(VirtioBench *b, unsigned q, uint16_t *ret_head)
     }
     gm_read(b->bench.env.memory, ring + 4 + 8 * (uint64_t)(queue->used % queue->size), element, 8);
     queue->used++;
-    if (ret_head) {
-        *ret_head = (uint16_t)element[0];
-    }
+    *ret_head = (uint16_t)element[0];
     return element[1];
+}
+
+static int64_t next_used_packed(VirtioBench *b, unsigned q, uint16_t *ret_id)
+{
+    VirtioBenchQueue *queue = &b->queues[q];
+    uint8_t raw[16];
+
+    gm_read(b->bench.env.memory, virtio_bench_desc_gpa(q) + 16 * (uint64_t)queue->used, raw, 16);
+    uint16_t flags = load_le16(raw + 14);
+    if (!!(flags & VB_AVAIL) != queue->used_wrap || !!(flags & VB_USED) != queue->used_wrap) {
+        return -1;
+    }
+    *ret_id = load_le16(raw + 12);
+    g_assert_cmpuint(*ret_id, <, queue->size);
+    queue->used += queue->slots[*ret_id];
+    if (queue->used >= queue->size) {
+        queue->used -= queue->size;
+        queue->used_wrap = !queue->used_wrap;
+    }
+    /* no WRITE: the length means nothing (2.8.6) */
+    return flags & VB_WRITE ? load_le32(raw + 8) : 0;
+}
+
+int64_t virtio_bench_next_used(VirtioBench *b, unsigned q, uint16_t *ret_head)
+{
+    uint16_t unwanted;
+
+    ret_head = ret_head ? ret_head : &unwanted;
+    return b->packed ? next_used_packed(b, q, ret_head) : next_used_split(b, q, ret_head);
 }
 
 bool virtio_bench_is_broken(VirtioBench *b)

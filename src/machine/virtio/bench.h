@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * For tests: plays the guest of one virtio device.  It sets the device up as a driver would, posts
- * chains, kicks, looks at what comes back, and can lie at each step.
+ * chains, kicks, looks at what comes back, and can lie at each step.  Rings are split ones, unless
+ * .packed is set before the device is started, or INSULA_TEST_PACKED is in the environment.
  *
- * Guest RAM is 1 MiB at 0.  Queue n has its rings at 10000h * (n + 1); buffers are free from
+ * Guest RAM is 1 MiB at 0.  Queue n has its rings at 8000h * (n + 1); buffers are free from
  * VIRTIO_BENCH_BUFFERS on.  The I/O thread is a manual one: a kick is served before it returns.
  *
  * Threads: one.
@@ -16,7 +17,7 @@
 enum {
     VIRTIO_BENCH_RAM = 0x100000,
     VIRTIO_BENCH_BASE = 0x200000, /* of the registers */
-    VIRTIO_BENCH_BUFFERS = 0x40000,
+    VIRTIO_BENCH_BUFFERS = 0x80000,
 };
 
 /* Registers, as a driver knows them. */
@@ -37,14 +38,19 @@ enum {
     VB_QUEUE_DESC = 0x080,
     VB_QUEUE_DRIVER = 0x090,
     VB_QUEUE_DEVICE = 0x0a0,
+    VB_QUEUE_RESET = 0x0c0,
     VB_CONFIG_GENERATION = 0x0fc,
     VB_CONFIG = 0x100,
 };
 
-enum { VB_NEXT = 1, VB_WRITE = 2, VB_INDIRECT = 4 };
+/* Of descriptors; the last two in packed rings only. */
+enum { VB_NEXT = 1, VB_WRITE = 2, VB_INDIRECT = 4, VB_AVAIL = 0x80, VB_USED = 0x8000 };
 
 typedef struct VirtioBenchQueue {
     uint16_t size, available, used; /* the guest's own indices */
+    bool available_wrap, used_wrap; /* of a packed ring */
+    uint16_t slots[VIRTQ_MAX_SIZE]; /* of a packed ring: that the chain of this id takes */
+    uint16_t next_id;
 } VirtioBenchQueue;
 
 typedef struct VirtioBench {
@@ -53,6 +59,7 @@ typedef struct VirtioBench {
     VirtioDev *dev;
     VirtioBenchQueue queues[VIRTIO_MAX_QUEUES];
     uint16_t next_descriptor;
+    bool packed;
 } VirtioBench;
 
 /* One buffer of a chain. */
@@ -85,16 +92,17 @@ uint64_t virtio_bench_desc_gpa(unsigned q);
 uint64_t virtio_bench_available_gpa(unsigned q);
 uint64_t virtio_bench_used_gpa(unsigned q);
 
-/* Write descriptor @index of queue @q. */
+/* Write descriptor @index of @table: of a split ring, flags and then the next one's number; of a
+ * packed one, id and then flags. */
 void virtio_bench_descriptor(VirtioBench *b, uint64_t table, uint16_t index,
-                             const VirtioBenchPart *part, uint32_t flags_and_next);
-/* Make the chain at @head available. */
+                             const VirtioBenchPart *part, uint32_t tail);
+/* Split rings: make the chain at @head available. */
 void virtio_bench_offer(VirtioBench *b, unsigned q, uint16_t head);
-/* Write a chain of @n parts and offer it; returns its head. */
+/* Write a chain of @n parts and offer it; returns its head, or its id. */
 uint16_t virtio_bench_post(VirtioBench *b, unsigned q, const VirtioBenchPart *parts, unsigned n);
 /* Notify, and let the I/O thread run. */
 void virtio_bench_kick(VirtioBench *b, unsigned q);
-/* Take the next used element: its length, or -1 if there is none; *@ret_head may be NULL. */
+/* Take the next chain that was used: its length, or -1 if there is none; *@ret_head may be NULL. */
 int64_t virtio_bench_next_used(VirtioBench *b, unsigned q, uint16_t *ret_head);
 /* Whether the device asks for a reset. */
 bool virtio_bench_is_broken(VirtioBench *b);

@@ -16,7 +16,7 @@
 enum { FEATURE_SEG_MAX = 2, FEATURE_RO = 5, FEATURE_BLK_SIZE = 6, FEATURE_FLUSH = 9 };
 enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_GET_ID = 8 };
 enum { STATUS_OK = 0, STATUS_IOERR = 1, STATUS_UNSUPPORTED = 2 };
-enum { QUEUE_SIZE = VIRTQ_MAX_SIZE, SEGMENTS = QUEUE_SIZE - 2 }; /* without header and status */
+enum { QUEUE_SIZE = VIRTIO_BLK_QUEUE_SIZE, SEGMENTS = QUEUE_SIZE - 2 }; /* without header, status */
 _Static_assert((int)SEGMENTS <= (int)BLK_MAX_IOV, "the block layer must take any request");
 
 typedef struct BlkHeader {
@@ -47,7 +47,7 @@ typedef struct BlkDev {
 /* A request, cut out of its chain. */
 typedef struct Request {
     BlkHeader header;
-    struct iovec data[VIRTQ_MAX_SIZE]; /* of IN, OUT and GET_ID */
+    struct iovec data[QUEUE_SIZE]; /* of IN, OUT and GET_ID */
     unsigned n_data;
     size_t len;     /* of .data */
     bool flush_too; /* a write that must be durable when it is answered */

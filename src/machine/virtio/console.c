@@ -51,7 +51,7 @@ static void on_transmit(VirtioDev *virtio, Virtq *q)
             return;
         }
         if (!send(dev, &chain)) {
-            virtq_unpop(q);
+            virtq_unpop(q, &chain);
             return;
         }
         dev->sent = 0;
@@ -78,9 +78,8 @@ static size_t on_input(void *opaque, const uint8_t *data, size_t len)
     size_t taken = 0;
 
     g_mutex_lock(&dev->virtio.device.lock);
-    q->budget = q->size;
-    while (taken < len && (dev->virtio.status & VIRTIO_STATUS_DRIVER_OK) && !q->draining &&
-           virtq_pop(q, &chain)) {
+    virtq_begin_round(q);
+    while (taken < len && virtq_pop(q, &chain)) {
         size_t written = virtq_chain_write(&chain, 0, data + taken, len - taken);
         virtq_push(q, &chain, written);
         taken += written;
@@ -124,6 +123,7 @@ const VirtioClass virtio_console_class = {
         .destroy = virtio_dev_destroy,
     },
     .device_id = 3,
+    .in_order = true,
     .queues = {
         [RECEIVE] = { .name = "receive", .size = 64, .on_kick = on_receive },
         [TRANSMIT] = { .name = "transmit", .size = 64, .on_kick = on_transmit },

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The MMIO transport of virtio devices (virtio 1.2, 4.2), version 2, and what all devices have in
- * common behind it: status, feature bits, configuration space, interrupts, reset.
+ * The MMIO transport of virtio devices (virtio 1.2, 4.2), version 2.
  *
  * Registers are 32 bits wide and aligned; the configuration space from 100h on takes any width.
+ * The interrupt is a level: up while InterruptStatus has a bit.
  *
- * Threads: see virtio.h.
+ * Threads: see transport.h.
  */
-#include <string.h>
+#include "machine/virtio/mmio.h"
 
-#include "common/error.h"
-#include "machine/virtio/virtio.h"
+#include "machine/virtio/transport.h"
 
 enum {
     MAGIC_VALUE = 0x000,
@@ -37,252 +36,26 @@ enum {
     QUEUE_DEVICE_HIGH = 0x0a4,
     SHM_FIRST = 0x0b0,
     SHM_LAST = 0x0bc,
+    QUEUE_RESET = 0x0c0,
     CONFIG_GENERATION = 0x0fc,
     CONFIG = 0x100,
 };
 
 enum { MAGIC = 0x74726976, TRANSPORT_VERSION = 2, VENDOR = 0x554c5349 }; /* "ISLU" */
 
-static const VirtioClass *class_of(const VirtioDev *dev)
+static void set_line(VirtioDev *dev)
 {
-    return container_of(dev->device.class, VirtioClass, device);
+    irq_set(&dev->irq, dev->isr != 0);
 }
 
-bool virtio_dev_has_feature(const VirtioDev *dev, unsigned bit)
+static void interrupt(VirtioDev *dev, const Virtq *q)
 {
-    return bit_test(dev->driver_features, bit);
-}
-
-void virtio_dev_interrupt(VirtioDev *dev, uint8_t bits)
-{
-    dev->interrupt |= bits;
-    irq_set(&dev->irq, dev->interrupt != 0);
-}
-
-void virtio_dev_broken(VirtioDev *dev, const char *why)
-{
-    guest_error(&dev->device, "%s: needs a reset", why);
-    dev->status |= VIRTIO_STATUS_NEEDS_RESET;
-    if (dev->status & VIRTIO_STATUS_DRIVER_OK) {
-        virtio_dev_interrupt(dev, VIRTIO_INTERRUPT_CONFIG);
-    }
-}
-
-/* The queue that QueueSel names, or NULL. */
-static Virtq *selected(VirtioDev *dev)
-{
-    if (dev->queue_sel >= VIRTIO_MAX_QUEUES || !class_of(dev)->queues[dev->queue_sel].name) {
-        return NULL;
-    }
-    return &dev->queues[dev->queue_sel];
-}
-
-/* Serve the queues that were kicked. */
-static void run_queues(void *opaque)
-{
-    VirtioDev *dev = opaque;
-
-    g_mutex_lock(&dev->device.lock);
-    for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
-        Virtq *q = &dev->queues[i];
-        if (!q->kicked || !q->ready || q->draining || !(dev->status & VIRTIO_STATUS_DRIVER_OK) ||
-            (dev->status & VIRTIO_STATUS_NEEDS_RESET)) {
-            continue;
-        }
-        q->kicked = false;
-        q->budget = q->size;
-        class_of(dev)->queues[i].on_kick(dev, q);
-    }
-    g_mutex_unlock(&dev->device.lock);
-}
-
-static void reset_transport(VirtioDev *dev)
-{
-    dev->resetting = true;
-    for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
-        virtq_stop(&dev->queues[i]);
-    }
-    dev->resetting = false;
-    for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
-        Virtq *q = &dev->queues[i];
-        q->size = 0;
-        q->descriptors = q->available = q->used = 0;
-        q->next_available = q->next_used = 0;
-    }
-    dev->status = 0;
-    dev->interrupt = 0;
-    dev->device_features_sel = dev->driver_features_sel = 0;
-    dev->driver_features = 0;
-    dev->queue_sel = 0;
-    irq_set(&dev->irq, false);
-    if (class_of(dev)->reset) {
-        class_of(dev)->reset(dev);
-    }
-}
-
-void virtio_dev_reset(Device *device)
-{
-    reset_transport(container_of(device, VirtioDev, device));
-}
-
-bool virtio_dev_loaded(Device *device, GError **error)
-{
-    VirtioDev *dev = container_of(device, VirtioDev, device);
-
-    if (dev->driver_features & ~dev->features) {
-        set_error(error, "cannot load the state of '%s': it has features this device lacks",
-                  device->name);
-        return false;
-    }
-    for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
-        Virtq *q = &dev->queues[i];
-        if (q->ready && (!class_of(dev)->queues[i].name || !virtq_start(q))) {
-            q->ready = false;
-            set_error(error, "cannot load the state of '%s': queue %u can't be", device->name, i);
-            return false;
-        }
-        virtq_kick(q);
-    }
-    irq_set(&dev->irq, dev->interrupt != 0);
-    return true;
-}
-
-void virtio_dev_destroy(Device *device)
-{
-    VirtioDev *dev = container_of(device, VirtioDev, device);
-
-    if (class_of(dev)->destroy) {
-        class_of(dev)->destroy(dev);
-    }
-    io_task_free(dev->task);
-    g_cond_clear(&dev->drained);
-}
-
-static uint32_t read_device_features(const VirtioDev *dev)
-{
-    return dev->device_features_sel > 1
-               ? 0
-               : (uint32_t)(dev->features >> (dev->device_features_sel * 32));
-}
-
-static void write_driver_features(VirtioDev *dev, uint32_t value)
-{
-    unsigned shift = dev->driver_features_sel * 32;
-
-    if (dev->status & VIRTIO_STATUS_FEATURES_OK) {
-        guest_error(&dev->device, "features written after FEATURES_OK");
-        return;
-    }
-    if (dev->driver_features_sel > 1) {
-        return; /* there are no such bits */
-    }
-    dev->driver_features =
-        (dev->driver_features & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)value << shift;
-}
-
-static void write_status(VirtioDev *dev, uint32_t value)
-{
-    uint8_t set = (uint8_t)value & ~dev->status;
-
-    if (value == 0) {
-        reset_transport(dev);
-        return;
-    }
-    if (dev->status & ~value & ~(uint32_t)VIRTIO_STATUS_NEEDS_RESET) {
-        guest_error(&dev->device, "status bits cleared without reset");
-    }
-    set &= ~VIRTIO_STATUS_NEEDS_RESET;
-    if (set & VIRTIO_STATUS_FEATURES_OK) {
-        bool sane = !(dev->driver_features & ~dev->features) &&
-                    virtio_dev_has_feature(dev, VIRTIO_F_VERSION_1);
-        if (!sane) {
-            guest_error(&dev->device, "features %" G_GINT64_MODIFIER "x refused",
-                        dev->driver_features);
-            set &= ~VIRTIO_STATUS_FEATURES_OK;
-        }
-    }
-    if ((set & VIRTIO_STATUS_DRIVER_OK) && !((dev->status | set) & VIRTIO_STATUS_FEATURES_OK)) {
-        guest_error(&dev->device, "DRIVER_OK before FEATURES_OK");
-        set &= ~VIRTIO_STATUS_DRIVER_OK;
-    }
-    dev->status |= set;
-}
-
-static void write_queue_ready(VirtioDev *dev, Virtq *q, uint32_t value)
-{
-    if (value == 1 && !q->ready && !q->draining) {
-        if (!(dev->status & VIRTIO_STATUS_NEEDS_RESET)) {
-            virtq_start(q);
-        }
-    } else if (value == 0 && q->ready) {
-        virtq_stop(q);
-        q->next_available = q->next_used = 0;
-    }
-}
-
-static void set_half(uint64_t *value, unsigned shift, uint32_t half)
-{
-    *value = (*value & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)half << shift;
-}
-
-/* Registers of the selected queue. */
-static void write_queue(VirtioDev *dev, uint64_t offset, uint32_t value)
-{
-    Virtq *q = selected(dev);
-
-    if (!q) {
-        guest_error(&dev->device, "there is no queue %u", dev->queue_sel);
-        return;
-    }
-    if (offset == QUEUE_READY) {
-        write_queue_ready(dev, q, value);
-        return;
-    }
-    if (q->ready) {
-        guest_error(&dev->device, "queue %u changed while it runs", q->index);
-        return;
-    }
-    switch (offset) {
-    case QUEUE_NUM:
-        q->size = (uint16_t)MIN(value, UINT16_MAX);
-        break;
-    case QUEUE_DESC_LOW:
-    case QUEUE_DESC_HIGH:
-        set_half(&q->descriptors, offset == QUEUE_DESC_HIGH ? 32 : 0, value);
-        break;
-    case QUEUE_DRIVER_LOW:
-    case QUEUE_DRIVER_HIGH:
-        set_half(&q->available, offset == QUEUE_DRIVER_HIGH ? 32 : 0, value);
-        break;
-    default:
-        set_half(&q->used, offset == QUEUE_DEVICE_HIGH ? 32 : 0, value);
-        break;
-    }
-}
-
-static void notify(VirtioDev *dev, uint32_t index)
-{
-    if (index >= VIRTIO_MAX_QUEUES || !dev->queues[index].ready ||
-        !(dev->status & VIRTIO_STATUS_DRIVER_OK)) {
-        guest_error(&dev->device, "notification of queue %u, which doesn't run", index);
-        return;
-    }
-    virtq_kick(&dev->queues[index]);
-}
-
-static uint32_t read_config(const VirtioDev *dev, uint64_t offset, unsigned size)
-{
-    uint32_t value = 0;
-
-    if (range_inside(offset, size, 0, VIRTIO_MAX_CONFIG)) {
-        memcpy(&value, dev->config + offset, size); /* zero behind .config_size */
-    }
-    return value;
+    set_line(dev);
 }
 
 static uint32_t read_register(VirtioDev *dev, uint64_t offset)
 {
-    const Virtq *q = selected(dev);
+    const Virtq *q = virtio_core_selected(dev);
 
     switch (offset) {
     case MAGIC_VALUE:
@@ -290,17 +63,19 @@ static uint32_t read_register(VirtioDev *dev, uint64_t offset)
     case VERSION:
         return TRANSPORT_VERSION;
     case DEVICE_ID:
-        return class_of(dev)->device_id;
+        return virtio_core_device_id(dev);
     case VENDOR_ID:
         return VENDOR;
     case DEVICE_FEATURES:
-        return read_device_features(dev);
+        return virtio_core_offered(dev);
     case QUEUE_NUM_MAX:
-        return q ? class_of(dev)->queues[q->index].size : 0;
+        return q ? virtio_core_queue_max(q) : 0;
     case QUEUE_READY:
         return q && q->ready;
+    case QUEUE_RESET:
+        return 0; /* it is done when the write is */
     case INTERRUPT_STATUS:
-        return dev->interrupt;
+        return dev->isr;
     case STATUS:
         return dev->status;
     case CONFIG_GENERATION:
@@ -318,7 +93,7 @@ static void write_register(VirtioDev *dev, uint64_t offset, uint32_t value)
         dev->device_features_sel = value;
         break;
     case DRIVER_FEATURES:
-        write_driver_features(dev, value);
+        virtio_core_accept(dev, value);
         break;
     case DRIVER_FEATURES_SEL:
         dev->driver_features_sel = value;
@@ -327,24 +102,36 @@ static void write_register(VirtioDev *dev, uint64_t offset, uint32_t value)
         dev->queue_sel = value;
         break;
     case QUEUE_NUM:
+        virtio_core_set_queue_size(dev, value);
+        break;
     case QUEUE_READY:
+        virtio_core_enable_queue(dev, value & 1);
+        break;
     case QUEUE_DESC_LOW:
     case QUEUE_DESC_HIGH:
+        virtio_core_set_queue_area(dev, VIRTQ_DESC, offset == QUEUE_DESC_HIGH, value);
+        break;
     case QUEUE_DRIVER_LOW:
     case QUEUE_DRIVER_HIGH:
+        virtio_core_set_queue_area(dev, VIRTQ_DRIVER, offset == QUEUE_DRIVER_HIGH, value);
+        break;
     case QUEUE_DEVICE_LOW:
     case QUEUE_DEVICE_HIGH:
-        write_queue(dev, offset, value);
+        virtio_core_set_queue_area(dev, VIRTQ_DEVICE, offset == QUEUE_DEVICE_HIGH, value);
+        break;
+    case QUEUE_RESET:
+        if (value & 1) {
+            virtio_core_reset_queue(dev);
+        }
         break;
     case QUEUE_NOTIFY:
-        notify(dev, value);
+        virtio_core_notify(dev, value);
         break;
     case INTERRUPT_ACK:
-        dev->interrupt &= ~(uint8_t)value;
-        irq_set(&dev->irq, dev->interrupt != 0);
+        virtio_core_acknowledge(dev, (uint8_t)value);
         break;
     case STATUS:
-        write_status(dev, value);
+        virtio_core_set_status(dev, (uint8_t)value);
         break;
     default:
         break; /* read-only, or of no meaning here */
@@ -356,7 +143,7 @@ static uint64_t on_read(void *opaque, uint64_t offset, unsigned size)
     VirtioDev *dev = opaque;
 
     if (offset >= CONFIG) {
-        return read_config(dev, offset - CONFIG, size);
+        return virtio_core_read_config(dev, offset - CONFIG, size);
     }
     if (size != 4 || offset % 4) {
         guest_error(&dev->device, "read of %u bytes at %x", size, (unsigned)offset);
@@ -369,38 +156,30 @@ static void on_write(void *opaque, uint64_t offset, uint64_t value, unsigned siz
 {
     VirtioDev *dev = opaque;
 
-    if (offset >= CONFIG || size != 4 || offset % 4) {
-        guest_error(&dev->device, "write of %u bytes at %x", size, (unsigned)offset);
+    if (dev->resetting) {
         return;
     }
-    if (!dev->resetting) {
+    if (offset >= CONFIG) {
+        virtio_core_write_config(dev, offset - CONFIG, (uint32_t)value, size);
+    } else if (size != 4 || offset % 4) {
+        guest_error(&dev->device, "write of %u bytes at %x", size, (unsigned)offset);
+    } else {
         write_register(dev, offset, (uint32_t)value);
     }
 }
 
-const IoOps virtio_mmio_ops = { .read = on_read, .write = on_write, .sizes = 1 | 2 | 4 };
+static const IoOps ops = { .read = on_read, .write = on_write, .sizes = 1 | 2 | 4 };
 
-void *virtio_dev_new(const VirtioClass *class, const VirtioSlot *slot, uint64_t features)
+static void plug(VirtioDev *dev, const VirtioSlot *slot)
 {
-    VirtioDev *dev = device_new(&class->device, &slot->env, slot->name);
-
     dev->irq = slot->irq;
-    dev->features = features | UINT64_C(1) << VIRTIO_F_INDIRECT_DESC |
-                    UINT64_C(1) << VIRTIO_F_EVENT_IDX | UINT64_C(1) << VIRTIO_F_VERSION_1;
-    dev->task = io_task_new(slot->io, run_queues, dev);
-    g_cond_init(&dev->drained);
-    for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
-        dev->queues[i].dev = dev;
-        dev->queues[i].index = i;
-        g_assert(class->queues[i].size <= VIRTQ_MAX_SIZE);
-    }
-    device_add_mmio(&dev->device, &virtio_mmio_ops, slot->base, VIRTIO_MMIO_SIZE);
-    return dev;
+    device_add_mmio(&dev->device, &ops, slot->base, VIRTIO_MMIO_SIZE);
 }
 
-void virtio_dev_set_config(VirtioDev *dev, const void *config, unsigned size)
-{
-    g_assert(size <= VIRTIO_MAX_CONFIG);
-    memcpy(dev->config, config, size);
-    dev->config_size = size;
-}
+const VirtioTransport virtio_mmio = {
+    .name = "mmio",
+    .plug = plug,
+    .interrupt = interrupt,
+    .quiet = set_line,
+    .loaded = set_line,
+};

@@ -1,72 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Split virtqueues (virtio 1.2, 2.7), see virtio.h.
- *
- * Ring indices are free-running 16-bit numbers.  The guest's are read before what they announce,
- * ours are written after it.  Each side also writes its index and then reads when the other wants
- * to be told: that needs sequential consistency, so all of these accesses have it.
+ * Virtqueues (virtio 1.2, 2.6), see virtio.h: what both forms of ring have in common.
  *
  * Threads: see virtio.h.
  */
 #include <string.h>
 
-#include "machine/virtio/virtio.h"
+#include "machine/virtio/ring.h"
+#include "machine/virtio/transport.h"
 
-enum { DESC_SIZE = 16, DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4 };
-enum { AVAILABLE_NO_INTERRUPT = 1 };
-
-/* A descriptor, copied out of guest RAM. */
-typedef struct Descriptor {
-    uint64_t gpa;
-    uint32_t len;
-    uint16_t flags, next;
-} Descriptor;
-_Static_assert(sizeof(Descriptor) == DESC_SIZE, "virtio 1.2, 2.7.5");
-
-/* The two rings begin with flags and index, then elements, then the other side's event index. */
-enum { RING_FLAGS = 0, RING_INDEX = 2, RING_ELEMENTS = 4, USED_ELEMENT = 8 };
-
-static size_t available_size(unsigned size)
+void virtq_rewind(Virtq *q)
 {
-    return RING_ELEMENTS + 2 * (size_t)size + 2;
-}
-
-static size_t used_size(unsigned size)
-{
-    return RING_ELEMENTS + USED_ELEMENT * (size_t)size + 2;
-}
-
-static uint16_t ring_load(const uint8_t *at)
-{
-    return __atomic_load_n((const uint16_t *)(const void *)at, __ATOMIC_SEQ_CST);
-}
-
-static void ring_store(Virtq *q, size_t offset, uint16_t value)
-{
-    __atomic_store_n((uint16_t *)(void *)(q->used_hva + offset), value, __ATOMIC_SEQ_CST);
-    gm_written(q->dev->device.env.memory, q->used + offset, sizeof(value));
+    q->next_available = q->next_used = 0;
+    q->available_wrap = q->used_wrap = true;
+    q->filled = q->outstanding = 0;
 }
 
 bool virtq_start(Virtq *q)
 {
-    const VirtioClass *class = container_of(q->dev->device.class, VirtioClass, device);
-    const GuestMemory *memory = q->dev->device.env.memory;
-
-    if (!is_power_of_two(q->size) || q->size > class->queues[q->index].size) {
-        virtio_dev_broken(q->dev, "queue size");
+    q->ring = virtio_dev_has_feature(q->dev, VIRTIO_F_RING_PACKED) ? &virtq_packed : &virtq_split;
+    const char *wrong = !q->size || q->size > virtio_core_queue_max(q) ? "queue size" : NULL;
+    if (!wrong) {
+        wrong = q->ring->start(q);
+    }
+    if (wrong) {
+        virtio_dev_broken(q->dev, wrong);
         return false;
     }
-    if (q->descriptors % 16 || q->available % 2 || q->used % 4) {
-        virtio_dev_broken(q->dev, "unaligned ring");
-        return false;
-    }
-    q->descriptors_hva = gm_ram(memory, q->descriptors, (uint64_t)q->size * DESC_SIZE);
-    q->available_hva = gm_ram(memory, q->available, available_size(q->size));
-    q->used_hva = gm_ram(memory, q->used, used_size(q->size));
-    if (!q->descriptors_hva || !q->available_hva || !q->used_hva) {
-        virtio_dev_broken(q->dev, "ring outside memory");
-        return false;
-    }
+    q->filled = q->outstanding = 0;
     q->ready = true;
     return true;
 }
@@ -80,21 +41,34 @@ void virtq_stop(Virtq *q)
     q->draining--;
     q->ready = false;
     q->kicked = false;
-    q->descriptors_hva = q->available_hva = q->used_hva = NULL;
+    q->desc = q->driver = q->device = NULL;
+}
+
+/* --- chains in work --- */
+
+void virtq_hold(Virtq *q)
+{
+    q->in_flight++;
+}
+
+bool virtq_release(Virtq *q)
+{
+    g_assert(q->in_flight);
+    q->in_flight--;
+    g_cond_broadcast(&q->dev->drained);
+    return !q->draining && q->ready && virtio_dev_runs(q->dev);
 }
 
 void virtq_begin_io(Virtq *q)
 {
-    q->in_flight++;
+    virtq_hold(q);
     g_mutex_unlock(&q->dev->device.lock);
 }
 
 bool virtq_end_io(Virtq *q)
 {
     g_mutex_lock(&q->dev->device.lock);
-    q->in_flight--;
-    g_cond_broadcast(&q->dev->drained);
-    return !q->draining && q->ready && !(q->dev->status & VIRTIO_STATUS_NEEDS_RESET);
+    return virtq_release(q);
 }
 
 void virtq_kick(Virtq *q)
@@ -103,101 +77,83 @@ void virtq_kick(Virtq *q)
     io_task_schedule(q->dev->task);
 }
 
-/* Add one buffer to the chain; an empty one is nothing.  NULL, or what is wrong. */
-static const char *add_buffer(const Virtq *q, VirtqChain *chain, const Descriptor *d)
-{
-    bool writable = d->flags & DESC_WRITE;
+/* --- chains --- */
 
+/* A descriptor of either form of ring, as far as they agree. */
+typedef struct Buffer {
+    uint64_t gpa;
+    uint32_t len;
+} Buffer;
+
+/* Where the flags stand: in a split ring's descriptor, and in a packed one's. */
+static uint16_t flags_of(const Virtq *q, const uint8_t *desc)
+{
+    return load_le16(desc + (q->ring == &virtq_packed ? 14 : 12));
+}
+
+void *virtq_map(const Virtq *q, uint64_t gpa, uint64_t len, bool write)
+{
+    const RamRegion *ram = gm_find_ram(q->dev->device.env.memory, gpa);
+
+    if (!ram || !len || !range_inside(gpa, len, ram->gpa, ram->size) || (write && ram->read_only)) {
+        return NULL;
+    }
+    return ram->hva + (gpa - ram->gpa);
+}
+
+const char *virtq_add_buffer(const Virtq *q, VirtqChain *chain, const void *desc)
+{
+    Buffer buffer;
+
+    memcpy(&buffer, desc, sizeof(buffer));
+    bool writable = flags_of(q, desc) & DESC_WRITE;
     if (!writable && chain->n_in) {
         return "readable buffer behind a writable one";
     }
-    if (!d->len) {
+    if (!buffer.len) {
         return NULL;
     }
-    void *hva = gm_ram(q->dev->device.env.memory, d->gpa, d->len);
+    void *hva = virtq_map(q, buffer.gpa, buffer.len, writable);
     if (!hva) {
         return "buffer outside memory";
     }
-    struct iovec part = { .iov_base = hva, .iov_len = d->len };
+    struct iovec part = { .iov_base = hva, .iov_len = buffer.len };
     if (writable) {
-        chain->in_gpa[chain->n_in] = d->gpa;
+        chain->in_gpa[chain->n_in] = buffer.gpa;
         chain->in[chain->n_in++] = part;
-        chain->in_len += d->len;
+        chain->in_len += buffer.len;
     } else {
         chain->out[chain->n_out++] = part;
-        chain->out_len += d->len;
+        chain->out_len += buffer.len;
     }
     return NULL;
 }
 
-/* A table of descriptors: the queue's own, or an indirect one. */
-typedef struct DescTable {
-    const uint8_t *hva;
-    uint32_t n;
-    bool indirect;
-} DescTable;
-
-/* Go from @table to the indirect one that @d names.  NULL, or what is wrong. */
-static const char *enter_indirect(const Virtq *q, const Descriptor *d, DescTable *table)
+const char *virtq_indirect(const Virtq *q, const void *desc, const uint8_t **ret_table,
+                           uint32_t *ret_n)
 {
-    if (table->indirect || !virtio_dev_has_feature(q->dev, VIRTIO_F_INDIRECT_DESC)) {
+    Buffer buffer;
+
+    memcpy(&buffer, desc, sizeof(buffer));
+    if (!virtio_dev_has_feature(q->dev, VIRTIO_F_INDIRECT_DESC)) {
         return "indirect descriptor not allowed";
     }
-    if ((d->flags & DESC_NEXT) || !d->len || d->len % DESC_SIZE) {
+    if ((flags_of(q, desc) & DESC_NEXT) || !buffer.len || buffer.len % DESC_SIZE) {
         return "malformed indirect descriptor";
     }
-    table->hva = gm_ram(q->dev->device.env.memory, d->gpa, d->len);
-    table->n = d->len / DESC_SIZE;
-    table->indirect = true;
-    return table->hva ? NULL : "indirect table outside memory";
+    *ret_table = virtq_map(q, buffer.gpa, buffer.len, false);
+    *ret_n = buffer.len / DESC_SIZE;
+    return *ret_table ? NULL : "indirect table outside memory";
 }
 
-/* Collect the chain that begins at descriptor @head.  NULL, or what is wrong. */
-static const char *collect(const Virtq *q, uint16_t head, VirtqChain *chain)
+void virtq_begin_round(Virtq *q)
 {
-    DescTable table = { .hva = q->descriptors_hva, .n = q->size };
-    uint32_t index = head;
-    const char *wrong = NULL;
-
-    chain->head = head;
-    chain->n_out = chain->n_in = 0;
-    chain->out_len = chain->in_len = 0;
-    for (unsigned step = 0; step < q->size && !wrong; step++) {
-        Descriptor d;
-        if (index >= table.n) {
-            return "descriptor number beyond the table";
-        }
-        memcpy(&d, table.hva + (size_t)index * DESC_SIZE, sizeof(d));
-        if (d.flags & DESC_INDIRECT) {
-            wrong = enter_indirect(q, &d, &table);
-            index = 0;
-            step--; /* the descriptor that leads there is not one of the chain */
-            continue;
-        }
-        wrong = add_buffer(q, chain, &d);
-        if (!(d.flags & DESC_NEXT)) {
-            return wrong;
-        }
-        index = d.next;
-    }
-    return wrong ? wrong : "chain longer than the queue";
-}
-
-/* Ask to be told of the next chain, and look whether it came meanwhile. */
-static bool is_empty(Virtq *q)
-{
-    if (ring_load(q->available_hva + RING_INDEX) != q->next_available) {
-        return false;
-    }
-    if (virtio_dev_has_feature(q->dev, VIRTIO_F_EVENT_IDX)) {
-        ring_store(q, RING_ELEMENTS + USED_ELEMENT * (size_t)q->size, q->next_available);
-    }
-    return ring_load(q->available_hva + RING_INDEX) == q->next_available;
+    q->budget = q->size;
 }
 
 bool virtq_pop(Virtq *q, VirtqChain *chain)
 {
-    if (!q->ready || (q->dev->status & VIRTIO_STATUS_NEEDS_RESET) || is_empty(q)) {
+    if (!q->ready || q->draining || !virtio_dev_runs(q->dev) || q->ring->is_empty(q)) {
         return false;
     }
     if (!q->budget) {
@@ -205,41 +161,29 @@ bool virtq_pop(Virtq *q, VirtqChain *chain)
         return false;
     }
     q->budget--;
-    uint16_t waiting = ring_load(q->available_hva + RING_INDEX) - q->next_available;
-    if (waiting > q->size) {
-        virtio_dev_broken(q->dev, "available index jumped");
-        return false;
+    const char *wrong = q->ring->fetch(q, chain);
+    if (!wrong && chain->slots > q->size - q->outstanding) {
+        wrong = "more chains than the ring holds";
     }
-    size_t slot = q->next_available % q->size;
-    uint16_t head = ring_load(q->available_hva + RING_ELEMENTS + 2 * slot);
-    const char *wrong = collect(q, head, chain);
     if (wrong) {
         virtio_dev_broken(q->dev, wrong);
         return false;
     }
-    q->next_available++;
+    q->outstanding += chain->slots;
     return true;
 }
 
-void virtq_unpop(Virtq *q)
+void virtq_unpop(Virtq *q, const VirtqChain *chain)
 {
-    q->next_available--;
-    q->budget++;
-}
-
-/* Whether the guest wants an interrupt now that the used index went from @old to @new. */
-static bool wants_interrupt(const Virtq *q, uint16_t old, uint16_t new)
-{
-    if (!virtio_dev_has_feature(q->dev, VIRTIO_F_EVENT_IDX)) {
-        return !(ring_load(q->available_hva + RING_FLAGS) & AVAILABLE_NO_INTERRUPT);
+    if (q->ready) {
+        q->ring->put_back(q, chain);
+        q->outstanding -= chain->slots;
+        q->budget++;
     }
-    uint16_t event = ring_load(q->available_hva + RING_ELEMENTS + 2 * (size_t)q->size);
-    return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
-void virtq_push(Virtq *q, const VirtqChain *chain, size_t written)
+void virtq_fill(Virtq *q, const VirtqChain *chain, size_t written)
 {
-    GuestMemory *memory = q->dev->device.env.memory;
     size_t left = written;
 
     if (!q->ready) {
@@ -247,18 +191,24 @@ void virtq_push(Virtq *q, const VirtqChain *chain, size_t written)
     }
     for (unsigned i = 0; i < chain->n_in && left; i++) {
         size_t len = MIN(left, chain->in[i].iov_len);
-        gm_written(memory, chain->in_gpa[i], len);
+        gm_written(q->dev->device.env.memory, chain->in_gpa[i], len);
         left -= len;
     }
-    size_t offset = RING_ELEMENTS + USED_ELEMENT * (size_t)(q->next_used % q->size);
-    store_le32(q->used_hva + offset, chain->head);
-    store_le32(q->used_hva + offset + 4, (uint32_t)MIN(written, UINT32_MAX));
-    gm_written(memory, q->used + offset, USED_ELEMENT);
-    uint16_t old = q->next_used++;
-    ring_store(q, RING_INDEX, q->next_used);
-    if (wants_interrupt(q, old, q->next_used)) {
-        virtio_dev_interrupt(q->dev, VIRTIO_INTERRUPT_QUEUE);
+    q->ring->fill(q, chain, (uint32_t)MIN(written, UINT32_MAX));
+    q->outstanding -= chain->slots;
+}
+
+void virtq_flush(Virtq *q)
+{
+    if (q->ready && q->filled && q->ring->flush(q)) {
+        virtio_dev_interrupt(q->dev, q);
     }
+}
+
+void virtq_push(Virtq *q, const VirtqChain *chain, size_t written)
+{
+    virtq_fill(q, chain, written);
+    virtq_flush(q);
 }
 
 /* Where @offset lies in @iov: sets the element and the offset in it; false: behind the end. */

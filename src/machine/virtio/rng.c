@@ -67,6 +67,7 @@ const VirtioClass virtio_rng_class = {
         .destroy = virtio_dev_destroy,
     },
     .device_id = 4,
+    .in_order = true,
     .queues = { { .name = "requests", .size = 64, .on_kick = on_kick } },
     .reset = reset,
 };

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Virtio 1.2 devices with split queues, behind the MMIO transport.
+ * Virtio 1.2 devices: what a device sees of the core, its queues, and the chains on them.
  *
- * A queue is three arrays in guest RAM, all of the queue's size:
+ *     guest:  puts buffers into a queue and notifies
+ *     device: virtq_pop() -> VirtqChain, copied out of the ring and checked
+ *             ... serves it ...
+ *             virtq_push(): the guest finds the chain used, and how many bytes were written
  *
- *   descriptors  buffers: gpa, length, "the device may write it", "there is a next"
- *   available    the guest writes: a ring of numbers, each of a chain's first descriptor
- *   used         we write: a ring of (first descriptor, bytes written)
- *
- *     guest: descriptor 5 -> 6;  available[idx++ % size] = 5;  QueueNotify
- *     we:    virtq_pop() -> VirtqChain with what 5 and 6 describe, copied and checked
- *            ... serve it ...
- *            virtq_push(): used[idx++ % size] = (5, written); interrupt unless not wanted
- *
- * The core here does registers, feature bits, the rings, interrupts, reset.  A device is a struct
+ * Whether the queue's ring is a split or a packed one (queue_split.c, queue_packed.c) a device
+ * never learns, nor which transport (transport.h) carries its registers.  A device is a struct
  * that begins with a VirtioDev, and a VirtioClass with a function per queue; absent members mean
  * "the usual".
  *
@@ -23,7 +18,8 @@
  *
  * Threads: registers on vCPU threads, queues on the machine's I/O thread, both under the device's
  * lock.  A device that does slow work on a chain opens the lock around it with virtq_begin_io()
- * and virtq_end_io(); a reset waits until such work is done.
+ * and virtq_end_io(), or keeps chains while work goes on elsewhere with virtq_hold() and
+ * virtq_release(); a reset waits until such work is done.
  */
 #pragma once
 
@@ -36,21 +32,28 @@
 
 typedef struct VirtioClass VirtioClass;
 typedef struct VirtioDev VirtioDev;
+typedef struct VirtioTransport VirtioTransport;
 typedef struct Virtq Virtq;
+typedef struct VirtqRing VirtqRing;
 
-/* Feature bits that the core itself offers. */
+/* Feature bits that the core itself offers (virtio 1.2, 6). */
 enum {
     VIRTIO_F_INDIRECT_DESC = 28,
     VIRTIO_F_EVENT_IDX = 29,
     VIRTIO_F_VERSION_1 = 32,
+    VIRTIO_F_RING_PACKED = 34,
+    VIRTIO_F_IN_ORDER = 35,
+    VIRTIO_F_RING_RESET = 40,
 };
+#define VIRTIO_FEATURE(bit) (UINT64_C(1) << (bit))
 
-enum { VIRTIO_MMIO_SIZE = 0x200, VIRTIO_MAX_CONFIG = 0x100 };
+enum { VIRTIO_MAX_CONFIG = 0x100, VIRTIO_NO_VECTOR = 0xffff };
 
 /* A chain of buffers: first those that the device reads, then those that it writes.  The iovecs
  * point into guest RAM, which the guest may change at any time: read each byte once. */
 typedef struct VirtqChain {
-    uint16_t head; /* first descriptor: the chain's name in the used ring */
+    uint16_t id;    /* the chain's name when it is given back */
+    uint16_t slots; /* of the ring that it takes; of a split one always 1 */
     unsigned n_out, n_in;
     size_t out_len, in_len; /* sums */
     struct iovec out[VIRTQ_MAX_SIZE], in[VIRTQ_MAX_SIZE];
@@ -63,29 +66,39 @@ struct Virtq {
     unsigned index;
     /* lock: device.lock; set by the guest */
     uint16_t size;
+    uint16_t vector; /* of an MSI-X interrupt, for transports that have them */
     bool ready;
-    uint64_t descriptors, available, used; /* gpa */
+    uint64_t desc_gpa, driver_gpa, device_gpa; /* the ring's three areas */
     /* lock: device.lock; our own */
     uint16_t next_available, next_used;
+    bool available_wrap, used_wrap; /* of a packed ring */
     bool kicked;
-    unsigned budget;    /* chains that may still be popped in this round */
-    unsigned in_flight; /* between virtq_begin_io() and virtq_end_io() */
-    unsigned draining;  /* somebody waits until none is in flight */
-    uint8_t *descriptors_hva, *available_hva, *used_hva; /* valid while .ready */
+    uint16_t outstanding; /* slots of the ring that were popped and not given back */
+    uint16_t filled;      /* slots between fill and flush */
+    uint16_t first;       /* flags of a packed ring's first filled descriptor, until flush */
+    unsigned budget;      /* chains that may still be popped in this round */
+    unsigned in_flight;   /* chains held while work on them goes on */
+    unsigned draining;    /* somebody waits until none is in flight */
+    const VirtqRing *ring;
+    uint8_t *desc, *driver, *device; /* the areas in our memory; valid while .ready */
 };
 
 struct VirtioDev {
     Device device;
     /* fixed after create */
-    IrqLine irq;
+    const VirtioTransport *transport;
+    void *transport_opaque;
+    IrqLine irq; /* of the MMIO transport */
     IoTask *task;
     uint64_t features; /* offered */
-    uint8_t config[VIRTIO_MAX_CONFIG];
+    unsigned n_queues;
     unsigned config_size;
     /* lock: device.lock */
+    uint8_t config[VIRTIO_MAX_CONFIG];
     uint8_t status;
-    uint8_t interrupt; /* InterruptStatus */
-    bool resetting;    /* a reset waits for work in flight: registers take no writes */
+    uint8_t isr;    /* VIRTIO_INTERRUPT_: what the guest has not acknowledged */
+    bool resetting; /* a reset waits for work in flight: registers take no writes */
+    uint16_t config_vector;
     uint32_t device_features_sel, driver_features_sel;
     uint64_t driver_features;
     uint32_t queue_sel;
@@ -103,25 +116,41 @@ typedef struct VirtqClass {
 struct VirtioClass {
     DeviceClass device; /* .reset, .loaded, .destroy: virtio_dev_reset and so on */
     uint32_t device_id;
-    VirtqClass queues[VIRTIO_MAX_QUEUES]; /* NULL name: absent */
-    void (*reset)(VirtioDev *dev);        /* of what is the device's own; lock held; or NULL */
-    void (*destroy)(VirtioDev *dev);      /* or NULL */
+    bool in_order; /* chains come back in the order in which they were popped */
+    VirtqClass queues[VIRTIO_MAX_QUEUES]; /* NULL name behind the last */
+    /* All with the lock held, and NULL where there is nothing to do. */
+    void (*started)(VirtioDev *dev); /* DRIVER_OK: features are negotiated, queues run */
+    void (*reset)(VirtioDev *dev);   /* of what is the device's own */
+    bool (*loaded)(VirtioDev *dev, GError **error); /* after the core's own check */
+    /* The guest wrote to the configuration space; the bytes lie inside it. */
+    void (*write_config)(VirtioDev *dev, unsigned offset, uint32_t value, unsigned size);
+    void (*destroy)(VirtioDev *dev); /* without lock */
 };
 
 /* Where a board plugs a device in. */
 typedef struct VirtioSlot {
     DeviceEnv env;
     IoThread *io;
-    uint64_t base; /* VIRTIO_MMIO_SIZE bytes of registers */
-    IrqLine irq;   /* level-triggered */
     const char *name;
+    uint64_t hidden; /* features that shall not be offered */
+    /* NULL: virtio-mmio, with registers at .base and its interrupt, level-triggered, at .irq */
+    const VirtioTransport *transport;
+    void *transport_opaque;
+    uint64_t base;
+    IrqLine irq;
 } VirtioSlot;
 
 /* A device of @class at @slot, offering @features besides the core's own. */
 void *virtio_dev_new(const VirtioClass *class, const VirtioSlot *slot, uint64_t features);
-/* The configuration space; called once, by the device's maker. */
+/* The configuration space; called by the device's maker, and with virtio_dev_config_changed(). */
 void virtio_dev_set_config(VirtioDev *dev, const void *config, unsigned size);
+/* Fewer queues than the class has; called by the device's maker. */
+void virtio_dev_set_queues(VirtioDev *dev, unsigned n);
+/* .config is another now: tell the guest.  Lock held. */
+void virtio_dev_config_changed(VirtioDev *dev);
 bool virtio_dev_has_feature(const VirtioDev *dev, unsigned bit); /* negotiated */
+/* The driver runs and the device works.  Lock held. */
+bool virtio_dev_runs(const VirtioDev *dev);
 /* The guest has broken the rules: the device stops until reset. */
 void virtio_dev_broken(VirtioDev *dev, const char *why);
 
@@ -134,11 +163,21 @@ void virtio_dev_destroy(Device *device);
  * rules, or this round has served enough (the rest follows in another). */
 bool virtq_pop(Virtq *q, VirtqChain *chain);
 /* Put the chain back that was popped last: the next virtq_pop() finds it again. */
-void virtq_unpop(Virtq *q);
+void virtq_unpop(Virtq *q, const VirtqChain *chain);
+/* Begin a round outside on_kick: as many chains as the queue has may be popped. */
+void virtq_begin_round(Virtq *q);
 /* Give a chain back; @written bytes at its writable buffers' beginning are filled. */
 void virtq_push(Virtq *q, const VirtqChain *chain, size_t written);
-/* Open the device's lock for slow work on a popped chain, and close it again.  If end says false,
- * the queue has gone meanwhile: forget the chain, and return from on_kick. */
+/* The same in two steps: what was filled the guest sees at once, when it is flushed.  Between them
+ * the lock stays closed and nothing is pushed. */
+void virtq_fill(Virtq *q, const VirtqChain *chain, size_t written);
+void virtq_flush(Virtq *q);
+/* Keep a popped chain while work on it goes on; the queue isn't stopped before it is released.
+ * Lock held.  If release says false, the queue has gone meanwhile: forget the chain. */
+void virtq_hold(Virtq *q);
+bool virtq_release(Virtq *q);
+/* The same, with the device's lock open between them, for slow work inside on_kick; if end says
+ * false, return from on_kick. */
 void virtq_begin_io(Virtq *q);
 bool virtq_end_io(Virtq *q);
 /* Have the queue's on_kick called soon. */
@@ -153,15 +192,6 @@ size_t virtq_chain_write(const VirtqChain *chain, size_t offset, const void *buf
 unsigned virtq_slice(const struct iovec *iov, unsigned n, size_t offset, size_t len,
                      struct iovec *ret);
 
-/* transport (mmio.c) and queues (queue.c) among themselves */
-extern const IoOps virtio_mmio_ops;
-/* Check what the guest has set up; true: the queue runs. */
-bool virtq_start(Virtq *q);
-/* Stop the queue; waits for work in flight, with the lock open meanwhile. */
-void virtq_stop(Virtq *q);
-/* InterruptStatus has changed by @bits: set the line. */
-void virtio_dev_interrupt(VirtioDev *dev, uint8_t bits);
-
 enum { VIRTIO_INTERRUPT_QUEUE = 1, VIRTIO_INTERRUPT_CONFIG = 2 };
 enum {
     VIRTIO_STATUS_ACKNOWLEDGE = 1,
@@ -172,16 +202,17 @@ enum {
     VIRTIO_STATUS_FAILED = 128,
 };
 
-#define VIRTIO_SAVED_QUEUE(Type, n)                                                                \
-    SAVED_RANGE(Type, virtio.queues[n].size, 0, VIRTQ_MAX_SIZE),                                   \
-        SAVED(Type, virtio.queues[n].ready), SAVED(Type, virtio.queues[n].descriptors),            \
-        SAVED(Type, virtio.queues[n].available), SAVED(Type, virtio.queues[n].used),               \
-        SAVED(Type, virtio.queues[n].next_available), SAVED(Type, virtio.queues[n].next_used),     \
-        SAVED(Type, virtio.queues[n].kicked)
 /* The core's rows for the saved table of @Type, whose first member is VirtioDev virtio. */
 #define VIRTIO_SAVED(Type)                                                                         \
-    SAVED(Type, virtio.status), SAVED_RANGE(Type, virtio.interrupt, 0, 3),                         \
-        SAVED(Type, virtio.device_features_sel), SAVED(Type, virtio.driver_features_sel),          \
-        SAVED(Type, virtio.driver_features), SAVED(Type, virtio.queue_sel),                        \
-        SAVED(Type, virtio.config_generation), VIRTIO_SAVED_QUEUE(Type, 0),                        \
-        VIRTIO_SAVED_QUEUE(Type, 1)
+    SAVED(Type, virtio.status), SAVED_RANGE(Type, virtio.isr, 0, 3),                               \
+        SAVED(Type, virtio.config_vector), SAVED(Type, virtio.device_features_sel),                \
+        SAVED(Type, virtio.driver_features_sel), SAVED(Type, virtio.driver_features),              \
+        SAVED(Type, virtio.queue_sel), SAVED(Type, virtio.config_generation),                      \
+        SAVED_EACH_RANGE(Type, virtio.queues, size, 0, VIRTQ_MAX_SIZE),                            \
+        SAVED_EACH(Type, virtio.queues, vector), SAVED_EACH(Type, virtio.queues, ready),           \
+        SAVED_EACH(Type, virtio.queues, desc_gpa), SAVED_EACH(Type, virtio.queues, driver_gpa),    \
+        SAVED_EACH(Type, virtio.queues, device_gpa),                                               \
+        SAVED_EACH(Type, virtio.queues, next_available),                                           \
+        SAVED_EACH(Type, virtio.queues, next_used),                                                \
+        SAVED_EACH(Type, virtio.queues, available_wrap),                                           \
+        SAVED_EACH(Type, virtio.queues, used_wrap), SAVED_EACH(Type, virtio.queues, kicked)

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every virtio device for tests, see subjects.h.
+ */
+#include "machine/virtio/subjects.h"
+
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#include "machine/virtio/blk.h"
+#include "machine/virtio/console.h"
+#include "machine/virtio/rng.h"
+
+static VirtioDev *make_rng(const VirtioSlot *slot, void *opaque)
+{
+    return virtio_rng_new(slot);
+}
+
+static VirtioDev *make_console(const VirtioSlot *slot, void *opaque)
+{
+    VirtioRig *rig = opaque;
+
+    bench_char_init(&rig->character);
+    return virtio_console_new(slot, &rig->character.backend);
+}
+
+static void close_console(VirtioRig *rig)
+{
+    bench_char_clear(&rig->character);
+}
+
+static void type_key(VirtioRig *rig)
+{
+    const CharListener *l = rig->character.listener;
+
+    l->input(l->opaque, (const uint8_t *)"x", 1);
+}
+
+static VirtioDev *make_blk(const VirtioSlot *slot, void *opaque)
+{
+    VirtioRig *rig = opaque;
+    int fd = g_file_open_tmp("insula-disk-XXXXXX", &rig->path, NULL);
+
+    g_assert(fd >= 0 && ftruncate(fd, 65536) == 0);
+    close(fd);
+    rig->blk = blk_open(&(BlkOptions){ .path = rig->path }, NULL);
+    g_assert_nonnull(rig->blk);
+    return virtio_blk_new(slot, rig->blk, "serial");
+}
+
+static void close_blk(VirtioRig *rig)
+{
+    blk_close(rig->blk);
+    g_remove(rig->path);
+    g_free(rig->path);
+}
+
+const VirtioSubject virtio_subjects[] = {
+    { "rng", 4, 0, make_rng, NULL, NULL },
+    { "console-receive", 3, 0, make_console, close_console, type_key },
+    { "console-transmit", 3, 1, make_console, close_console, NULL },
+    { "blk", 2, 0, make_blk, close_blk, NULL },
+    { 0 },
+};
+
+void virtio_rig_init(VirtioRig *rig, const VirtioSubject *subject)
+{
+    *rig = (VirtioRig){ .subject = subject };
+    rig->b = virtio_bench_new(subject->make, rig);
+}
+
+void virtio_rig_clear(VirtioRig *rig)
+{
+    virtio_bench_free(rig->b);
+    if (rig->subject->close) {
+        rig->subject->close(rig);
+    }
+}
+
+void virtio_rig_serve(VirtioRig *rig)
+{
+    virtio_bench_kick(rig->b, rig->subject->queue);
+    if (rig->subject->feed) {
+        rig->subject->feed(rig);
+        io_thread_run_all(rig->b->io);
+    }
+}
+
+uint16_t virtio_rig_post(VirtioRig *rig)
+{
+    static const VirtioBenchPart parts[] = {
+        { VIRTIO_BENCH_BUFFERS, 16, false },
+        { VIRTIO_BENCH_BUFFERS + 0x1000, 512, true },
+        { VIRTIO_BENCH_BUFFERS + 0x2000, 1, true },
+    };
+    static const uint8_t zeros[16];
+
+    gm_write(rig->b->bench.env.memory, VIRTIO_BENCH_BUFFERS, zeros, sizeof(zeros));
+    return virtio_bench_post(rig->b, rig->subject->queue, parts, 3);
+}
+
+void virtio_rig_check_works(VirtioRig *rig)
+{
+    uint16_t used = 0xffff;
+
+    virtio_bench_start(rig->b, 0);
+    uint16_t head = virtio_rig_post(rig);
+    virtio_rig_serve(rig);
+    g_assert_cmpint(virtio_bench_next_used(rig->b, rig->subject->queue, &used), >=, 0);
+    g_assert_cmpuint(used, ==, head);
+    g_assert_false(virtio_bench_is_broken(rig->b));
+}
