@@ -41,6 +41,7 @@ enum {
     DIFF_CS32 = 0x07,      /* made for the test, in the LDT */
     DIFF_DS = 0x2b,
     DIFF_FXSAVE = 416, /* bytes of the FXSAVE image that hold state */
+    DIFF_UPPER = 256,  /* and of the upper halves of YMM registers */
 };
 
 typedef struct DiffState {
@@ -50,6 +51,7 @@ typedef struct DiffState {
     uint32_t error_code;
     uint64_t cr2;                /* of #PF */
     uint8_t fxsave[DIFF_FXSAVE]; /* x87, MMX, XMM */
+    uint8_t upper[DIFF_UPPER];   /* YMM, where the CPU has that */
 } DiffState;
 
 /* The same instructions for another mode: 32 bits, or 16 bits with prefixes for 32-bit operands. */

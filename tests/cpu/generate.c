@@ -107,6 +107,12 @@ static const struct {
     { "btc", OF | SF | AF | PF },
     { "bsf", CF | OF | SF | AF | PF },
     { "bsr", CF | OF | SF | AF | PF },
+    { "andn", AF | PF },
+    { "blsr", AF | PF },
+    { "blsmsk", AF | PF },
+    { "blsi", AF | PF },
+    { "bzhi", AF | PF },
+    { "bextr", AF | SF | PF },
     { "tzcnt", OF | SF | AF | PF },
     { "lzcnt", OF | SF | AF | PF },
     { "daa", OF },
@@ -119,7 +125,7 @@ static const struct {
 
 struct Generator {
     uint64_t seed;
-    bool code32;
+    bool code32, avx;
     GArray *templates; /* of Template: those that are used */
     GArray *unused;    /* those left out */
 };
@@ -226,6 +232,7 @@ Generator *generator_new(const GeneratorOptions *options)
 
     g->seed = options->seed;
     g->code32 = options->code32;
+    g->avx = options->model->has[X86_FEATURE_AVX];
     g->templates = g_array_new(false, false, sizeof(Template));
     g->unused = g_array_new(false, false, sizeof(Template));
     for (unsigned i = 0; i < all->len; i++) {
@@ -316,6 +323,52 @@ static void add_prefixes(Generator *g, Draft *draft, const Template *template)
             add(draft, draft->rex);
         }
     }
+}
+
+/* VEX.L or W: what the row must have, or anything. */
+static unsigned vex_bit(Generator *g, int chosen, bool zero, bool one)
+{
+    return chosen != ANY ? (unsigned)chosen : zero ? 0 : one ? 1 : below(g, 2);
+}
+
+static bool names_vvvv(const X86Opcode *row)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned where = row->operand[i] & 0xff;
+        if (where == ADDR_H || where == ADDR_B) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Segment and address size, VEX and opcode. */
+static void add_vex(Generator *g, Draft *draft, const Template *template)
+{
+    static const uint8_t prefixes[] = { 0, 1, 2, 3 };
+    const X86Opcode *row = template->row;
+    bool any = draft->mode == X86_MODE64 && !draft->plain;
+    unsigned rxb = any && one_in(g, 2) ? below(g, 8) : 7; /* inverted */
+    unsigned w = vex_bit(g, template->w, row->vex & VEX_W0, row->vex & VEX_W1);
+    unsigned l = vex_bit(g, template->l, row->vex & VEX_L0, row->vex & VEX_L1);
+    unsigned v = names_vvvv(row) ? below(g, any ? 16 : 8) : 0;
+    unsigned payload = (~v & 15) << 3 | l << 2 | prefixes[template->prefix];
+
+    if (!draft->plain && one_in(g, 24)) {
+        add(draft, 0x67);
+    }
+    if (!draft->plain && one_in(g, 24)) {
+        add(draft, 0x65);
+    }
+    if (template->map == 1 && (rxb & 3) == 3 && !w && one_in(g, 2)) {
+        add(draft, 0xc5);
+        add(draft, (uint8_t)((rxb & 4) << 5 | payload));
+    } else {
+        add(draft, 0xc4);
+        add(draft, (uint8_t)(rxb << 5 | template->map));
+        add(draft, (uint8_t)(w << 7 | payload));
+    }
+    add(draft, template->code);
 }
 
 static void add_opcode(Draft *draft, const Template *template)
@@ -415,8 +468,12 @@ static bool draft_insn(Generator *g, Template *template, uint64_t address, Draft
     if (template->mode64 != ANY && template->mode64 != (draft->mode == X86_MODE64)) {
         return false;
     }
-    add_prefixes(g, draft, template);
-    add_opcode(draft, template);
+    if (template->vex) {
+        add_vex(g, draft, template);
+    } else {
+        add_prefixes(g, draft, template);
+        add_opcode(draft, template);
+    }
     add_modrm(g, draft, template);
     if (draft->n > 20) {
         return false;
@@ -594,6 +651,35 @@ static void set_fpu(Generator *g, uint8_t *image)
     }
 }
 
+/* Numbers that serve as indexes into the window and as counts of shifts. */
+static void set_small_vectors(Generator *g, DiffState *state)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        if (one_in(g, 3)) {
+            uint64_t mask = one_in(g, 2) ? UINT64_C(0x000000ff000000ff) : 0xff;
+            for (unsigned k = 0; k < 2; k++) {
+                uint64_t low = random64(g) & mask, high = random64(g) & mask;
+                store_le64(state->fxsave + 160 + 16 * i + 8 * k, low);
+                store_le64(state->upper + 16 * i + 8 * k, high);
+            }
+        }
+    }
+}
+
+static void set_upper(Generator *g, DiffState *state)
+{
+    if (one_in(g, 8)) {
+        return; /* all zeros */
+    }
+    for (unsigned i = 0; i < DIFF_UPPER; i += 8) {
+        uint64_t value = interesting_float(g);
+        store_le64(state->upper + i, value);
+    }
+    if (one_in(g, 3)) {
+        set_small_vectors(g, state);
+    }
+}
+
 static void fill_window(Generator *g, uint8_t *data)
 {
     for (unsigned i = 0; i < DIFF_DATA_SIZE; i += 8) {
@@ -623,12 +709,16 @@ static void make_sequence(Generator *g, DiffSequence *sequence, unsigned slot)
     }
     set_registers(g, &sequence->in);
     set_fpu(g, sequence->in.fxsave);
+    if (g->avx) {
+        set_upper(g, &sequence->in);
+    }
     sequence->in.rip = w.address;
     if (sequence->mode == X86_MODE32 || sequence->plain) {
         for (unsigned i = 0; i < 16; i++) {
             sequence->in.gpr[i] = i < 8 ? (uint32_t)sequence->in.gpr[i] : 0;
         }
         memset(sequence->in.fxsave + 160 + 128, 0, 128);
+        memset(sequence->in.upper + 128, 0, 128);
     }
 }
 

@@ -94,6 +94,10 @@ static void set_system_state(Guest *guest)
     state.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
     state.cr3 = TABLES_GPA;
     state.cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    if (x86_cpu(guest->cpu)->model->has[X86_FEATURE_AVX]) {
+        state.cr4 |= CR4_OSXSAVE;
+        state.xcr0 = 7;
+    }
     state.msr.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
     state.segment[X86_CS] = (X86Segment){ 0, UINT32_MAX, DIFF_CS64, 0xa0fb };
     state.segment[X86_SS] = data;
@@ -173,8 +177,10 @@ void guest_load(Guest *guest, const DiffBatch *batch)
 
 /* --- a run ------------------------------------------------------------------------------------ */
 
-static void set_fpu(X86Cpu *cpu, const uint8_t *image)
+static void set_fpu(X86Cpu *cpu, const DiffState *in)
 {
+    const uint8_t *image = in->fxsave;
+
     cpu->fcw = load_le16(image);
     cpu->fsw = load_le16(image + 2) & ~FSW_TOP;
     cpu->top = (load_le16(image + 2) & FSW_TOP) >> 11;
@@ -187,11 +193,14 @@ static void set_fpu(X86Cpu *cpu, const uint8_t *image)
     }
     for (unsigned i = 0; i < 16; i++) {
         memcpy(&cpu->vector[i], image + 160 + 16 * i, 16);
+        memcpy(cpu->vector[i].u8 + 16, in->upper + 16 * i, 16);
     }
 }
 
-static void get_fpu(const X86Cpu *cpu, uint8_t *image)
+static void get_fpu(const X86Cpu *cpu, DiffState *out)
 {
+    uint8_t *image = out->fxsave;
+
     memset(image, 0, DIFF_FXSAVE);
     store_le16(image, cpu->fcw);
     store_le16(image + 2, (uint16_t)(cpu->fsw | cpu->top << 11));
@@ -204,6 +213,7 @@ static void get_fpu(const X86Cpu *cpu, uint8_t *image)
     }
     for (unsigned i = 0; i < 16; i++) {
         memcpy(image + 160 + 16 * i, &cpu->vector[i], 16);
+        memcpy(out->upper + 16 * i, cpu->vector[i].u8 + 16, 16);
     }
 }
 
@@ -230,7 +240,7 @@ static void enter(X86Cpu *cpu, const DiffSequence *sequence, const GuestRun *run
     memcpy(cpu->gpr, in->gpr, sizeof(cpu->gpr));
     set_segments(cpu, run);
     x86_set_rflags(cpu, in->rflags | FLAG_IF, FLAGS_ARITH | FLAG_DF | FLAG_IF | FLAG_TF | FLAG_RF);
-    set_fpu(cpu, in->fxsave);
+    set_fpu(cpu, in);
     cpu->base.pc = run->base + (twin ? diff_twin_address(run->index, run->mode) : in->rip);
     cpu->base.shutdown = false;
     cpu->base.key_stale = true;
@@ -252,7 +262,7 @@ static void leave(X86Cpu *cpu, uint64_t segments, DiffState *out)
         out->error_code = 0;
         out->rip++;
     }
-    get_fpu(cpu, out->fxsave);
+    get_fpu(cpu, out);
 }
 
 void guest_run(Guest *guest, DiffBatch *batch, const GuestRun *run, const uint8_t **ret_data)

@@ -27,7 +27,7 @@
 enum { STACK_SIZE = 64 * 1024 };
 
 /* Offset in the frame's FPU state of the mask of what it holds. */
-enum { XSTATE_HEADER = 512 };
+enum { XSTATE_HEADER = 512, XSTATE_UPPER = 576, XSTATE_HAS_UPPER = 4 };
 
 /* What the signal handler needs; as it has no argument of ours, at a fixed address. */
 typedef struct Native {
@@ -47,8 +47,22 @@ static const int frame_reg[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, 
                                    REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
                                    REG_R12, REG_R13, REG_R14, REG_R15 };
 
+/* The upper halves of YMM registers in the frame, of the standard format; NULL: none are. */
+static uint8_t *upper_of(const mcontext_t *frame)
+{
+    enum { MAGIC = 464, FEATURES = 472, MAGIC_VALUE = 0x46505853 };
+    uint8_t *area = (uint8_t *)frame->fpregs;
+    bool has =
+        load_le32(area + MAGIC) == MAGIC_VALUE && (load_le64(area + FEATURES) & XSTATE_HAS_UPPER);
+
+    return has ? area + XSTATE_UPPER : NULL;
+}
+
 static void save(const mcontext_t *frame, DiffState *state)
 {
+    const uint64_t *header = (const uint64_t *)((const uint8_t *)frame->fpregs + XSTATE_HEADER);
+    const uint8_t *upper = upper_of(frame);
+
     for (unsigned i = 0; i < 16; i++) {
         state->gpr[i] = (uint64_t)frame->gregs[frame_reg[i]];
     }
@@ -58,6 +72,10 @@ static void save(const mcontext_t *frame, DiffState *state)
     state->error_code = (uint32_t)frame->gregs[REG_ERR];
     state->cr2 = (uint64_t)frame->gregs[REG_CR2];
     memcpy(state->fxsave, frame->fpregs, DIFF_FXSAVE);
+    memset(state->upper, 0, DIFF_UPPER);
+    if (upper && (*header & XSTATE_HAS_UPPER)) {
+        memcpy(state->upper, upper, DIFF_UPPER);
+    }
 }
 
 static void load(mcontext_t *frame, const DiffState *state, X86Mode mode)
@@ -73,6 +91,11 @@ static void load(mcontext_t *frame, const DiffState *state, X86Mode mode)
     frame->gregs[REG_CSGSFS] = (greg_t)(cs | (uint64_t)DIFF_DS << 48);
     memcpy(frame->fpregs, state->fxsave, DIFF_FXSAVE);
     *header |= 3; /* x87 and SSE are in use */
+    uint8_t *upper = upper_of(frame);
+    if (upper) {
+        memcpy(upper, state->upper, DIFF_UPPER);
+        *header |= XSTATE_HAS_UPPER;
+    }
 }
 
 static void on_signal(int number, siginfo_t *info, void *context)

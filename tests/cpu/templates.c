@@ -9,8 +9,9 @@
 static unsigned group_size(unsigned select)
 {
     static const uint8_t sizes[] = {
-        [SELECT_NONE] = 1,    [SELECT_REG] = 8,    [SELECT_RM] = 8,     [SELECT_MOD] = 2,
-        [SELECT_REG_RM] = 64, [SELECT_PREFIX] = 4, [SELECT_MODE64] = 2, [SELECT_W] = 2,
+        [SELECT_NONE] = 1,   [SELECT_REG] = 8,     [SELECT_RM] = 8,
+        [SELECT_MOD] = 2,    [SELECT_REG_RM] = 64, [SELECT_PREFIX] = 4,
+        [SELECT_MODE64] = 2, [SELECT_W] = 2,       [SELECT_L] = 2,
     };
 
     return sizes[select];
@@ -42,6 +43,9 @@ static Template narrowed(Template template, unsigned select, unsigned index)
     case SELECT_W:
         template.w = (int8_t)index;
         break;
+    case SELECT_L:
+        template.l = (int8_t)index;
+        break;
     default:
         break;
     }
@@ -60,24 +64,41 @@ static void walk(GArray *out, const X86Opcode *row, Template template)
     }
 }
 
+static Template any_of(unsigned map, unsigned code)
+{
+    return (Template){ .map = (uint8_t)map,
+                       .code = (uint8_t)code,
+                       .prefix = ANY,
+                       .mod = ANY,
+                       .reg = ANY,
+                       .rm = ANY,
+                       .w = ANY,
+                       .mode64 = ANY,
+                       .l = ANY };
+}
+
 static void walk_map(GArray *out, unsigned map, const X86Opcode *rows,
                      const X86Opcode (*vectors)[4])
 {
-    Template any = { .map = (uint8_t)map,
-                     .prefix = ANY,
-                     .mod = ANY,
-                     .reg = ANY,
-                     .rm = ANY,
-                     .w = ANY,
-                     .mode64 = ANY };
-
     for (unsigned code = 0; code < 256; code++) {
-        any.code = (uint8_t)code;
+        const Template any = any_of(map, code);
         walk(out, &rows[code], any);
         for (unsigned prefix = 0; vectors && prefix < 4; prefix++) {
             Template with = any;
             with.prefix = (int8_t)prefix;
             walk(out, &vectors[code][prefix], with);
+        }
+    }
+}
+
+static void walk_vex(GArray *out, unsigned map)
+{
+    for (unsigned code = 0; code < 256; code++) {
+        for (unsigned prefix = 0; prefix < 4; prefix++) {
+            Template with = any_of(map, code);
+            with.vex = true;
+            with.prefix = (int8_t)prefix;
+            walk(out, &x86_map_vex[map - 1][code][prefix], with);
         }
     }
 }
@@ -90,5 +111,8 @@ GArray *templates_new(void)
     walk_map(out, 1, x86_map_0f, x86_map_0f_vector);
     walk_map(out, 2, x86_map_0f38, x86_map_0f38_vector);
     walk_map(out, 3, x86_map_0f3a, x86_map_0f3a_vector);
+    for (unsigned map = 1; map <= 3; map++) {
+        walk_vex(out, map);
+    }
     return out;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/dbt/guest/x86/decode.h"
@@ -22,6 +23,8 @@ typedef struct Template {
     int8_t reg, rm;
     int8_t w;      /* REX.W */
     int8_t mode64; /* only outside (0) or in (1) 64-bit mode */
+    bool vex;      /* with this prefix; then .w is its W, and: */
+    int8_t l;      /* VEX.L */
     unsigned used; /* by the generator */
 } Template;
 

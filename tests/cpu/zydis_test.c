@@ -23,17 +23,27 @@
 
 enum { STRING = 16 };
 
-/* Extensions that Zydis knows and the decoder does not; nor any with VEX, EVEX or XOP prefix. */
+/* Extensions that Zydis knows and the decoder does not; nor any with EVEX or XOP prefix. */
 static const char *const not_ours[] = {
     "AMD3DNOW",
     "AMD_INVLPGB",
-    "BMI1",
-    "BMI2",
+    "AMX_BF16",
+    "AMX_FP16",
+    "AMX_INT8",
+    "AMX_TILE",
+    "AVX512VEX",
+    "AVX_IFMA",
+    "AVX_NE_CONVERT",
+    "AVX_VNNI",
+    "AVX_VNNI_INT8",
     "CET",
     "CLZERO",
     "ENQCMD",
+    "FMA4",
     "GFNI",
     "HRESET",
+    "KNC",
+    "KNCV",
     "KEYLOCKER",
     "KEYLOCKER_WIDE",
     "MCOMMIT",
@@ -57,9 +67,12 @@ static const char *const not_ours[] = {
     "TDX",
     "TSX_LDTRK",
     "UINTR",
+    "VAES",
     "VMFUNC",
+    "VPCLMULQDQ",
     "VTX",
     "WAITPKG",
+    "XOP",
     "XSAVES",
 };
 
@@ -90,13 +103,21 @@ static const Listed other_operands[] = {
     { "invlpg", "a segment that doesn't matter in 64-bit mode" },
     { "movsxd", "66: reads 32 bits" },
     { "movmskps", "writes 32 bits, which is all of the register" },
+    { "vmovmskps", "writes 32 bits, which is all of the register" },
     { "movmskpd", "writes 32 bits, which is all of the register" },
+    { "vmovmskpd", "writes 32 bits, which is all of the register" },
     { "pmovmskb", "writes 32 bits, which is all of the register" },
+    { "vpmovmskb", "writes 32 bits, which is all of the register" },
     { "extractps", "writes 32 bits, which is all of the register" },
+    { "vextractps", "writes 32 bits, which is all of the register" },
     { "pextrw", "writes 32 bits, which is all of the register" },
+    { "vpextrw", "writes 32 bits, which is all of the register" },
     { "pextrb", "writes 32 bits, which is all of the register" },
+    { "vpextrb", "writes 32 bits, which is all of the register" },
     { "pinsrw", "a register's low 16 bits" },
+    { "vpinsrw", "a register's low 16 bits" },
     { "pinsrb", "a register's low 8 bits" },
+    { "vpinsrb", "a register's low 8 bits" },
     { "fucomp", "ST(0) is implied" },
     { "nop", "operands of no meaning" },
     { "ud0", "undefined" },
@@ -254,7 +275,8 @@ static bool zydis_is_listed(const Case *c)
 {
     const char *set = ZydisISAExtGetString(c->zydis.meta.isa_ext);
 
-    if (c->zydis.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY) {
+    if (c->zydis.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY &&
+        c->zydis.encoding != ZYDIS_INSTRUCTION_ENCODING_VEX) {
         return true;
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(not_ours); i++) {
@@ -310,6 +332,16 @@ static void fill(Test *test, uint8_t *bytes)
     }
     while (g_rand_int_range(test->random, 0, 3) == 0 && at < 14) {
         bytes[at++] = prefixes[g_rand_int_range(test->random, 0, sizeof(prefixes))];
+    }
+    if (g_rand_int_range(test->random, 0, 4) == 0 && at < 12) {
+        bytes[at++] = g_rand_boolean(test->random) ? 0xc4 : 0xc5;
+        if (bytes[at - 1] == 0xc4 && g_rand_boolean(test->random)) { /* a map that exists */
+            bytes[at] = (uint8_t)((bytes[at] & 0xe0) | g_rand_int_range(test->random, 1, 4));
+        }
+        if (g_rand_boolean(test->random)) { /* VEX.vvvv not used */
+            bytes[at + (bytes[at - 1] == 0xc4)] |= 0x78;
+        }
+        return;
     }
     if (g_rand_boolean(test->random) && at < 12) {
         bytes[at++] = 0x0f;

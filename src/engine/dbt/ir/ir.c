@@ -315,6 +315,11 @@ void ir_load_vector(IrBlock *ir, IrVal address, unsigned offset, unsigned size, 
     ir_emit(ir, size == 16 ? IR_LD128 : IR_LD256, address, 0, (IrVal)mmu, offset);
 }
 
+void ir_load_vector_zero(IrBlock *ir, IrVal address, unsigned offset, unsigned mmu)
+{
+    ir_emit(ir, IR_LD128Z, address, 0, (IrVal)mmu, offset);
+}
+
 void ir_store_vector(IrBlock *ir, IrVal address, unsigned offset, unsigned size, unsigned mmu)
 {
     ir_emit(ir, size == 16 ? IR_ST128 : IR_ST256, address, 0, (IrVal)mmu, offset);
@@ -346,7 +351,12 @@ IrVal ir_call(IrBlock *ir, unsigned helper, IrVal a, IrVal b, IrVal c)
 void ir_vector(IrBlock *ir, unsigned number, unsigned immediate, unsigned to, unsigned from1,
                unsigned from2)
 {
-    ir_emit(ir, IR_VOP, (IrVal)to, (IrVal)from1, (IrVal)from2, number | (uint64_t)immediate << 32);
+    ir_vector_op(ir, ir_vector_what(number, immediate, IR_SHAPE_LOW), to, from1, from2);
+}
+
+void ir_vector_op(IrBlock *ir, uint64_t what, unsigned to, unsigned from1, unsigned from2)
+{
+    ir_emit(ir, IR_VOP, (IrVal)to, (IrVal)from1, (IrVal)from2, what);
 }
 
 void ir_exit(IrBlock *ir, unsigned slot, int64_t delta)

@@ -38,6 +38,13 @@ typedef enum IrOp {
 /* Bits of an operation's effects. */
 enum { IR_EFFECT_STATE = 1, IR_EFFECT_FAULT = 2, IR_EFFECT_EXIT = 4, IR_EFFECT_MEM = 8 };
 
+/* What of 32-byte vector registers a vector operation is about. */
+typedef enum IrShape {
+    IR_SHAPE_LOW,  /* the low 16 bytes; those above stay, or there are none */
+    IR_SHAPE_ZERO, /* the same, and those above become 0 */
+    IR_SHAPE_WIDE, /* all 32 */
+} IrShape;
+
 typedef uint16_t IrVal; /* index of the node that made it */
 
 typedef struct IrNode {
@@ -108,7 +115,8 @@ void ir_put_flags(IrBlock *ir, unsigned flag_op, IrVal a, IrVal b, IrVal c);
 IrVal ir_load(IrBlock *ir, IrVal address, unsigned size, unsigned mmu);
 IrVal ir_load_signed(IrBlock *ir, IrVal address, unsigned size, unsigned mmu);
 void ir_store(IrBlock *ir, IrVal address, IrVal value, unsigned size, unsigned mmu);
-/* @size is 16 or 32; CPU state at byte @offset. */
+/* @size is 16 or 32; CPU state at byte @offset.  _zero: of 32 bytes the upper half becomes 0. */
+void ir_load_vector_zero(IrBlock *ir, IrVal address, unsigned offset, unsigned mmu);
 void ir_load_vector(IrBlock *ir, IrVal address, unsigned offset, unsigned size, unsigned mmu);
 void ir_store_vector(IrBlock *ir, IrVal address, unsigned offset, unsigned size, unsigned mmu);
 void ir_probe_write(IrBlock *ir, IrVal address, unsigned size, unsigned mmu);
@@ -119,6 +127,29 @@ IrVal ir_cas(IrBlock *ir, IrVal address, IrVal expected, IrVal value, unsigned s
 IrVal ir_call(IrBlock *ir, unsigned helper, IrVal a, IrVal b, IrVal c);
 void ir_vector(IrBlock *ir, unsigned number, unsigned immediate, unsigned to, unsigned from1,
                unsigned from2);
+/* @what is number | immediate << 32 | shape << 40. */
+void ir_vector_op(IrBlock *ir, uint64_t what, unsigned to, unsigned from1, unsigned from2);
+
+static inline uint64_t ir_vector_what(unsigned number, unsigned immediate, IrShape shape)
+{
+    return number | (uint64_t)(uint8_t)immediate << 32 | (uint64_t)shape << 40;
+}
+
+/* The parts of a vector operation's .imm. */
+static inline unsigned ir_vector_number(uint64_t what)
+{
+    return (uint32_t)what;
+}
+
+static inline unsigned ir_vector_immediate(uint64_t what)
+{
+    return (uint8_t)(what >> 32);
+}
+
+static inline IrShape ir_vector_shape(uint64_t what)
+{
+    return (IrShape)(what >> 40 & 3);
+}
 
 void ir_exit(IrBlock *ir, unsigned slot, int64_t delta);
 void ir_exit_if(IrBlock *ir, IrVal condition, unsigned slot, int64_t delta);

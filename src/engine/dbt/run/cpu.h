@@ -175,7 +175,7 @@ typedef void (*VectorFn)(DbtCpu *cpu, void *to, const void *from1, const void *f
 
 typedef struct VectorOp {
     const char *name;
-    VectorFn fn;
+    VectorFn fn;    /* of IR_SHAPE_LOW; others: isa->wide_vector */
     bool may_fault; /* floating point: an unmasked exception sets cpu->fault */
 } VectorOp;
 
@@ -235,6 +235,8 @@ struct GuestIsa {
     unsigned n_helpers;
     const VectorOp *vectors;
     unsigned n_vectors;
+    /* A vector operation of another shape than IR_SHAPE_LOW; @what as in the node. */
+    void (*wide_vector)(DbtCpu *cpu, void *to, const void *from1, const void *from2, uint64_t what);
     VectorFile vector_file;
     IrNames names;
 

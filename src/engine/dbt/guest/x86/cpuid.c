@@ -48,8 +48,13 @@
         HAS(INVPCID), HAS(FSGSBASE), HAS(SMEP), HAS(SMAP), HAS(UMIP), HAS(ERMS), HAS(FSRM),        \
         HAS(ABM), HAS(PREFETCHW), HAS(PAGE1GB), HAS(MMXEXT)
 
+#define V3_FEATURES                                                                                \
+    HAS(AVX), HAS(AVX2), HAS(BMI1), HAS(BMI2), HAS(F16C), HAS(FMA), HAS(XSAVEOPT), HAS(XSAVEC)
+
+#define V3_NAME    "x86-64-v3"
+#define V3_SUMMARY "AVX2, FMA, BMI2, F16C, and all that x86-64-v2 has"
 #define V2_NAME    "x86-64-v2"
-#define V2_SUMMARY "SSE4.2, AES, PCLMUL, XSAVE, PCID, SMEP, SMAP; the highest level there is yet"
+#define V2_SUMMARY "SSE4.2, AES, PCLMUL, XSAVE, PCID, SMEP, SMAP"
 #define V1_NAME    "x86-64"
 #define V1_SUMMARY "SSE2 and what a virtual machine needs: the first x86-64 CPUs"
 
@@ -62,6 +67,15 @@ const X86CpuModel x86_cpu_models[] = {
       .model = 0x01,
       .stepping = 1,
       .has = { BASE_FEATURES, VIRTUAL_FEATURES, SAFE_FEATURES, V2_FEATURES, MORE_FEATURES } },
+    { .name = V3_NAME,
+      .summary = V3_SUMMARY,
+      .vendor = "AuthenticAMD",
+      .brand = "Insula virtual CPU (x86-64-v3)",
+      .family = 0x19,
+      .model = 0x01,
+      .stepping = 1,
+      .has = { BASE_FEATURES, VIRTUAL_FEATURES, SAFE_FEATURES, V2_FEATURES, MORE_FEATURES,
+               V3_FEATURES } },
     { .name = V1_NAME,
       .summary = V1_SUMMARY,
       .vendor = "AuthenticAMD",
@@ -76,6 +90,7 @@ const X86CpuModel x86_cpu_models[] = {
 /* The same list as users of engines see it. */
 static const EngineCpuModel engine_models[] = {
     { V2_NAME, V2_SUMMARY },
+    { V3_NAME, V3_SUMMARY },
     { V1_NAME, V1_SUMMARY },
     { 0 },
 };
@@ -229,6 +244,8 @@ static void fill_xsave(X86Cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t ou
         out[EAX] = known;
         out[EBX] = xsave_size(cpu->xcr0);
         out[ECX] = xsave_size(known);
+    } else if (subleaf == 1 && cpu->model->has[X86_FEATURE_XSAVEC]) {
+        out[EBX] = xsave_size(cpu->xcr0);
     } else if (subleaf == 2 && (known & 4)) {
         out[EAX] = 256;
         out[EBX] = 576;

@@ -31,6 +31,8 @@ typedef struct Decoder {
     uint8_t rex;
     uint8_t vvvv; /* of VEX */
     bool bad;     /* an operand that doesn't exist: undefined */
+    bool vsib;    /* the index is a vector */
+    uint8_t grow; /* shift of the memory operand's size */
     bool address_override;
     X86Insn *insn;
 } Decoder;
@@ -194,6 +196,8 @@ static unsigned group_index(Decoder *d, unsigned select)
         return d->mode == X86_MODE64;
     case SELECT_W:
         return insn->rex_w;
+    case SELECT_L:
+        return insn->vex_l;
     case SELECT_NONE:
         return 0;
     default:
@@ -259,13 +263,32 @@ static bool is_vex(const Decoder *d, uint8_t byte)
     return d->mode == X86_MODE64 || (d->at < d->n && d->bytes[d->at] >= 0xc0);
 }
 
-/* No map has VEX rows yet: read the instruction to its end for its length. */
-static const X86Opcode *find_vex(Decoder *d, uint8_t byte)
+/* No row: read the instruction to its end for its length. */
+static void skip_vex(Decoder *d, unsigned map)
 {
     X86Insn *insn = d->insn;
+
+    if (map == 1 && insn->code == 0x77) {
+        return; /* VZEROUPPER: no ModRM */
+    }
+    need_modrm(d);
+    bool immediate = map == 3 || (map == 1 && ((insn->code & 0xfc) == 0x70 || insn->code == 0xc2 ||
+                                               (insn->code >= 0xc4 && insn->code <= 0xc6)));
+    if (immediate) {
+        insn->op[3].kind = OPERAND_IMM;
+    }
+}
+
+static const X86Opcode *find_vex(Decoder *d, uint8_t byte)
+{
+    static const uint8_t prefixes[4] = { PREFIX_NONE, PREFIX_66, PREFIX_F3, PREFIX_F2 };
+    X86Insn *insn = d->insn;
+    const X86Opcode *row = NULL;
     unsigned map = 1;
     uint8_t payload = next_byte(d);
 
+    /* legacy prefixes that VEX has bits for, and REX, may not stand in front of it */
+    d->bad = insn->lock || insn->rep || insn->repne || insn->operand_override || insn->has_rex;
     insn->vex = true;
     d->rex = payload & 0x80 ? 0 : REX_R;
     if (byte == 0xc4) {
@@ -274,19 +297,21 @@ static const X86Opcode *find_vex(Decoder *d, uint8_t byte)
         payload = next_byte(d);
         d->rex |= payload & 0x80 ? REX_W : 0;
     }
+    insn->rex_w = d->rex & REX_W;
+    insn->prefix = prefixes[payload & 3];
     d->vvvv = (~payload >> 3) & 15;
     insn->vex_l = payload & 4;
     insn->code = next_byte(d);
-    if (map == 1 && insn->code == 0x77) {
-        return NULL; /* VZEROUPPER: no ModRM */
+    if (d->mode != X86_MODE64) { /* there are no more than eight registers */
+        d->rex &= REX_W;
     }
-    need_modrm(d);
-    bool immediate = map == 3 || (map == 1 && ((insn->code & 0xfc) == 0x70 || insn->code == 0xc2 ||
-                                               (insn->code >= 0xc4 && insn->code <= 0xc6)));
-    if (immediate) {
-        insn->op[3].kind = OPERAND_IMM;
+    if (map >= 1 && map <= 3) {
+        row = resolve(d, &x86_map_vex[map - 1][insn->code][insn->prefix]);
     }
-    return NULL;
+    if (!row) {
+        skip_vex(d, map);
+    }
+    return row;
 }
 
 static const X86Opcode *find_row(Decoder *d, uint8_t byte)
@@ -333,7 +358,7 @@ static bool read_sib(Decoder *d, X86Mem *mem)
     uint8_t index = (uint8_t)(((sib >> 3) & 7) | (d->rex & REX_X ? 8 : 0));
 
     mem->scale = sib >> 6;
-    mem->index = index == X86_RSP ? X86_NO_REG : index;
+    mem->index = index == X86_RSP && !d->vsib ? X86_NO_REG : index;
     mem->base = (uint8_t)((sib & 7) | (d->rex & REX_B ? 8 : 0));
     return (sib & 7) == X86_RBP && d->insn->modrm_mod == 0;
 }
@@ -368,8 +393,10 @@ static void read_memory(Decoder *d)
     X86Mem *mem = &insn->mem;
 
     if (insn->address_size == 2) {
+        d->bad |= d->vsib;
         read_memory16(d, mem);
     } else {
+        d->bad |= d->vsib && insn->modrm_rm != 4;
         read_memory32(d, mem);
     }
     if (insn->segment_override != X86_NO_REG) {
@@ -397,7 +424,7 @@ static unsigned size_of(const Decoder *d, unsigned size)
     case SIZE_Z:
         return operand == 2 ? 2 : 4;
     case SIZE_Y:
-        return d->insn->rex_w ? 8 : 4;
+        return d->insn->rex_w && d->mode == X86_MODE64 ? 8 : 4;
     case SIZE_P:
         return 2 + operand;
     case SIZE_S:
@@ -431,6 +458,7 @@ static void read_rm(Decoder *d, X86Operand *op, unsigned where)
 
     if (memory) {
         op->kind = OPERAND_MEM;
+        op->size = (uint8_t)(op->size << d->grow);
         d->bad |= where == ADDR_R || where == ADDR_U || where == ADDR_N;
         return;
     }
@@ -440,7 +468,7 @@ static void read_rm(Decoder *d, X86Operand *op, unsigned where)
         set_register(d, op, reg);
         break;
     case ADDR_ED:
-        op->size = insn->rex_w ? 8 : 4;
+        op->size = insn->rex_w && d->mode == X86_MODE64 ? 8 : 4;
         set_register(d, op, reg);
         break;
     case ADDR_W:
@@ -489,14 +517,14 @@ static void read_reg(Decoder *d, X86Operand *op, unsigned where)
         set_register(d, op, reg);
         break;
     case ADDR_B:
-        set_register(d, op, d->vvvv);
+        set_register(d, op, d->mode == X86_MODE64 ? d->vvvv : d->vvvv & 7);
         break;
     case ADDR_V:
         op->kind = OPERAND_XMM;
         break;
     case ADDR_H:
         op->kind = OPERAND_XMM;
-        op->reg = d->vvvv;
+        op->reg = d->mode == X86_MODE64 ? d->vvvv : d->vvvv & 7;
         break;
     case ADDR_P:
         op->kind = OPERAND_MMX;
@@ -543,7 +571,7 @@ static void read_immediate(Decoder *d, X86Operand *op, unsigned where, unsigned 
         break;
     case ADDR_L:
         op->kind = OPERAND_XMM;
-        op->reg = next_byte(d) >> 4;
+        op->reg = (next_byte(d) >> 4) & (d->mode == X86_MODE64 ? 15 : 7);
         break;
     default: /* ADDR_O */
         op->kind = OPERAND_MEM;
@@ -649,6 +677,8 @@ static void read_operands(Decoder *d, const X86Opcode *row)
     if (row->flags & OPCODE_REGFORM) {
         insn->modrm_mod = 3;
     }
+    d->vsib = row->vex & VEX_SIB;
+    d->grow = (row->vex & VEX_DOUBLE) && insn->vex_l;
     if (insn->has_modrm && insn->modrm_mod != 3) {
         read_memory(d);
     }
@@ -657,10 +687,34 @@ static void read_operands(Decoder *d, const X86Opcode *row)
     }
 }
 
+/* Destination, indexes and mask of a gather must be three registers. */
+static bool same_twice(const X86Insn *insn)
+{
+    unsigned to = insn->op[0].reg, mask = insn->op[2].reg, index = insn->mem.index;
+
+    return to == mask || to == index || mask == index;
+}
+
+/* The VEX prefix is not what the row asks for. */
+static bool wrong_vex(const Decoder *d, const X86Opcode *row)
+{
+    const X86Insn *insn = d->insn;
+    bool names_vvvv = false;
+
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned where = row->operand[i] & 0xff;
+        names_vvvv |= where == ADDR_H || where == ADDR_B;
+    }
+    return (!names_vvvv && d->vvvv) || ((row->vex & VEX_SIB) && same_twice(insn)) ||
+           ((row->vex & VEX_L0) && insn->vex_l) || ((row->vex & VEX_L1) && !insn->vex_l) ||
+           ((row->vex & VEX_W0) && insn->rex_w) || ((row->vex & VEX_W1) && !insn->rex_w);
+}
+
 /* What makes a row no instruction here. */
 static bool undefined_here(const Decoder *d, const X86Opcode *row)
 {
-    return d->bad || ((row->flags & OPCODE_NO64) && d->mode == X86_MODE64) ||
+    return d->bad || (d->insn->vex && wrong_vex(d, row)) ||
+           ((row->flags & OPCODE_NO64) && d->mode == X86_MODE64) ||
            ((row->flags & OPCODE_ONLY64) && d->mode != X86_MODE64);
 }
 
@@ -686,7 +740,7 @@ DecodeResult x86_decode(const uint8_t *bytes, size_t n, X86Mode mode, X86Insn *r
     insn->operand_size = (uint8_t)operand_size(&d, row ? row->flags : 0);
     if (row && d.result == DECODE_OK) {
         read_operands(&d, row);
-    } else if (insn->vex && insn->has_modrm) {
+    } else if (insn->vex && !row && insn->has_modrm) {
         if (insn->modrm_mod != 3) {
             read_memory(&d);
         }

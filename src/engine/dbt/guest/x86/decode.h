@@ -128,6 +128,21 @@ enum {
     OPCODE_PROTECTED = 1 << 9, /* #UD in real and virtual-8086 mode */
     OPCODE_RING0 = 1 << 10,    /* #GP(0) unless CPL is 0 */
     OPCODE_REGFORM = 1 << 11,  /* ModRM names a register whatever its mod says (MOV CR, DR) */
+    OPCODE_AVX = 1 << 12,      /* #UD or #NM as CR4.OSXSAVE, XCR0, CR0.TS say */
+};
+
+/* What a VEX-coded row says of the prefix (SDM volume 2, 2.3).  Without any: VEX.L chooses between
+ * 16 and 32 bytes, and W is ignored. */
+enum {
+    VEX_SCALAR = 1 << 0,  /* L is ignored */
+    VEX_L0 = 1 << 1,      /* #UD unless L is 0 */
+    VEX_L1 = 1 << 2,      /* #UD unless L is 1 */
+    VEX_W0 = 1 << 3,      /* #UD unless W is 0 */
+    VEX_W1 = 1 << 4,      /* #UD unless W is 1 */
+    VEX_DOUBLE = 1 << 5,  /* L doubles a memory operand of the row's size */
+    VEX_INT = 1 << 6,     /* with L the feature is AVX2 */
+    VEX_SIB = 1 << 7,     /* the memory operand's index is a vector */
+    VEX_BY_SIZE = 1 << 8, /* with a source of 8 bytes, the next .argument */
 };
 
 struct X86Opcode {
@@ -139,6 +154,7 @@ struct X86Opcode {
     uint16_t flags;
     uint16_t argument; /* for the rule: what tells this row from others with the same rule */
     uint8_t feature;   /* X86Feature that must be in the CPU model, 0: none */
+    uint16_t vex;      /* VEX_ bits, of rows of the vex array */
 };
 
 typedef enum DecodeResult {

@@ -109,6 +109,7 @@ const GuestIsa x86_isa = {
     .n_helpers = X86_HELPERS,
     .vectors = x86_vectors,
     .n_vectors = X86_VECTOR_OPS,
+    .wide_vector = x86_vector_wide,
     .vector_file = { .offset = X86_OFFSET(vector),
                      .stride = sizeof(X86Vector),
                      .count = X86_XMM_SCRATCH,

@@ -18,6 +18,7 @@ typedef unsigned __int128 Wide;
 
 enum { WRAP = 24576 }; /* what an unmasked overflow takes off the exponent (SDM 1, 8.5.4) */
 
+const FpFormat fp_format16 = { 11, -14, 15 };
 const FpFormat fp_format32 = { 24, -126, 127 };
 const FpFormat fp_format64 = { 53, -1022, 1023 };
 const FpFormat fp_format80 = { 64, -16382, 16383 };
@@ -62,6 +63,13 @@ static FpNumber unpack(const FpEnv *env, uint64_t bits, unsigned fraction_bits,
         n.exp = 1 - bias - (int32_t)shift;
     }
     return n;
+}
+
+FpNumber fp_unpack16(uint16_t bits)
+{
+    const FpEnv all = { .daz = false };
+
+    return unpack(&all, bits, 10, 5);
 }
 
 FpNumber fp_unpack32(const FpEnv *env, uint32_t bits)
@@ -120,6 +128,11 @@ static uint64_t pack(FpNumber n, unsigned fraction_bits, unsigned exponent_bits)
     return sign | exponent << fraction_bits | fraction;
 }
 
+uint16_t fp_pack16(FpNumber n)
+{
+    return (uint16_t)pack(n, 10, 5);
+}
+
 uint32_t fp_pack32(FpNumber n)
 {
     return (uint32_t)pack(n, 23, 8);
@@ -171,7 +184,7 @@ FpNumber fp_invalid(FpEnv *env)
     return fp_default_nan();
 }
 
-static FpNumber quieted(FpNumber n)
+FpNumber fp_quieted(FpNumber n)
 {
     n.kind = FLOAT_QUIET;
     n.sig |= QUIET_BIT;
@@ -183,13 +196,13 @@ static FpNumber quieted(FpNumber n)
 static FpNumber x87_nan(FpNumber a, FpNumber b)
 {
     if (a.kind != b.kind) {
-        return a.kind == FLOAT_QUIET ? a : quieted(b);
+        return a.kind == FLOAT_QUIET ? a : fp_quieted(b);
     }
     uint64_t a_sig = a.sig | QUIET_BIT, b_sig = b.sig | QUIET_BIT;
     if (a_sig != b_sig) {
-        return quieted(a_sig > b_sig ? a : b);
+        return fp_quieted(a_sig > b_sig ? a : b);
     }
-    return quieted(a.sign ? b : a);
+    return fp_quieted(a.sign ? b : a);
 }
 
 bool fp_nan_operand(FpEnv *env, FpNumber a, FpNumber b, FpNumber *ret_result)
@@ -205,16 +218,16 @@ bool fp_nan_operand(FpEnv *env, FpNumber a, FpNumber b, FpNumber *ret_result)
         env->flags |= FLOAT_INVALID;
     }
     if (!fp_is_nan(b)) {
-        *ret_result = quieted(a);
+        *ret_result = fp_quieted(a);
     } else if (!fp_is_nan(a)) {
-        *ret_result = quieted(b);
+        *ret_result = fp_quieted(b);
     } else {
-        *ret_result = env->x87 ? x87_nan(a, b) : quieted(a);
+        *ret_result = env->x87 ? x87_nan(a, b) : fp_quieted(a);
     }
     return true;
 }
 
-static void note_denormals(FpEnv *env, FpNumber a, FpNumber b)
+void fp_note_denormals(FpEnv *env, FpNumber a, FpNumber b)
 {
     if (a.denormal || b.denormal) {
         env->flags |= FLOAT_DENORMAL;
@@ -371,7 +384,7 @@ static FpNumber add(FpEnv *env, const FpFormat *format, FpNumber a, FpNumber b)
     if (a.kind == FLOAT_INFINITE && b.kind == FLOAT_INFINITE && a.sign != b.sign) {
         return fp_invalid(env);
     }
-    note_denormals(env, a, b);
+    fp_note_denormals(env, a, b);
     if (a.kind == FLOAT_INFINITE || b.kind == FLOAT_INFINITE) {
         return a.kind == FLOAT_INFINITE ? a : b;
     }
@@ -420,7 +433,7 @@ FpNumber fp_mul(FpEnv *env, const FpFormat *format, FpNumber a, FpNumber b)
         (a.kind == FLOAT_ZERO && b.kind == FLOAT_INFINITE)) {
         return fp_invalid(env);
     }
-    note_denormals(env, a, b);
+    fp_note_denormals(env, a, b);
     if (a.kind == FLOAT_INFINITE || b.kind == FLOAT_INFINITE) {
         return fp_infinity(sign);
     }
@@ -459,7 +472,7 @@ FpNumber fp_div(FpEnv *env, const FpFormat *format, FpNumber a, FpNumber b)
         env->flags |= FLOAT_DIVIDE;
         return fp_infinity(sign);
     }
-    note_denormals(env, a, b);
+    fp_note_denormals(env, a, b);
     if (a.kind == FLOAT_INFINITE || b.kind == FLOAT_ZERO) {
         return fp_infinity(sign);
     }
@@ -504,7 +517,7 @@ FpNumber fp_sqrt(FpEnv *env, const FpFormat *format, FpNumber a)
     if (a.sign) {
         return fp_invalid(env);
     }
-    note_denormals(env, a, a);
+    fp_note_denormals(env, a, a);
     if (a.kind == FLOAT_INFINITE) {
         return a;
     }
@@ -527,7 +540,7 @@ FpNumber fp_convert(FpEnv *env, const FpFormat *format, FpNumber a)
         result.sig &= UINT64_MAX << (64 - format->precision);
         return result;
     }
-    note_denormals(env, a, a);
+    fp_note_denormals(env, a, a);
     return a.kind == FLOAT_FINITE ? fp_round(env, format, a.sign, a.exp, a.sig, 0) : a;
 }
 
@@ -613,7 +626,7 @@ FpOrder fp_compare(FpEnv *env, FpNumber a, FpNumber b, bool quiet)
         env->flags |= quiet ? 0 : FLOAT_INVALID;
         return FLOAT_UNORDERED;
     }
-    note_denormals(env, a, b);
+    fp_note_denormals(env, a, b);
     if (a.kind == FLOAT_ZERO && b.kind == FLOAT_ZERO) {
         return FLOAT_EQUAL;
     }

@@ -52,7 +52,7 @@ typedef struct FpNumber {
 typedef struct FpFormat {
     int precision, least, greatest; /* exponents of normal numbers */
 } FpFormat;
-extern const FpFormat fp_format32, fp_format64, fp_format80;
+extern const FpFormat fp_format16, fp_format32, fp_format64, fp_format80;
 /* 80-bit registers with the precision that FCW.PC asks for (0 single, 2 double, else 64 bits). */
 extern const FpFormat fp_format_x87[4];
 
@@ -69,9 +69,12 @@ typedef struct FpEnv {
 
 typedef enum FpOrder { FLOAT_LESS, FLOAT_EQUAL, FLOAT_GREATER, FLOAT_UNORDERED } FpOrder;
 
+/* Whatever .daz says. */
+FpNumber fp_unpack16(uint16_t bits);
 FpNumber fp_unpack32(const FpEnv *env, uint32_t bits);
 FpNumber fp_unpack64(const FpEnv *env, uint64_t bits);
 FpNumber fp_unpack80(uint64_t mantissa, uint16_t sign_exponent);
+uint16_t fp_pack16(FpNumber n);
 uint32_t fp_pack32(FpNumber n);
 uint64_t fp_pack64(FpNumber n);
 /* Gives the mantissa. */
@@ -84,6 +87,10 @@ FpNumber fp_infinity(bool sign);
 FpNumber fp_default_nan(void);
 /* Raise FLOAT_INVALID and give the default NaN. */
 FpNumber fp_invalid(FpEnv *env);
+/* Raise FLOAT_DENORMAL if one of them is. */
+void fp_note_denormals(FpEnv *env, FpNumber a, FpNumber b);
+/* @n's NaN as a result. */
+FpNumber fp_quieted(FpNumber n);
 /* If an operand is a NaN or unsupported: raise what that raises, give the result, true. */
 bool fp_nan_operand(FpEnv *env, FpNumber a, FpNumber b, FpNumber *ret_result);
 /* Round sig:lo * 2^exp, the highest bit of @sig set, @lo's lowest bit standing for all below. */
@@ -94,6 +101,9 @@ FpNumber fp_add(FpEnv *env, const FpFormat *format, FpNumber a, FpNumber b);
 FpNumber fp_sub(FpEnv *env, const FpFormat *format, FpNumber a, FpNumber b);
 FpNumber fp_mul(FpEnv *env, const FpFormat *format, FpNumber a, FpNumber b);
 FpNumber fp_div(FpEnv *env, const FpFormat *format, FpNumber a, FpNumber b);
+/* v[0] * v[1] + v[2], rounded once. */
+enum { FMA_NEGATE_PRODUCT = 1, FMA_NEGATE_ADDEND = 2 };
+FpNumber fp_fma(FpEnv *env, const FpFormat *format, const FpNumber v[3], unsigned negate);
 FpNumber fp_sqrt(FpEnv *env, const FpFormat *format, FpNumber a);
 /* To another format; a NaN keeps the upper bits of its fraction. */
 FpNumber fp_convert(FpEnv *env, const FpFormat *format, FpNumber a);

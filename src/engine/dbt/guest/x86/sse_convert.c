@@ -149,3 +149,48 @@ CONVERT(cvttss2si32, f32_to_i32_cut, 1, 4, 8, false, 8)
 CONVERT(cvttss2si64, f32_to_i64_cut, 1, 4, 8, false, 8)
 CONVERT(cvttsd2si32, f64_to_i32_cut, 1, 8, 8, false, 8)
 CONVERT(cvttsd2si64, f64_to_i64_cut, 1, 8, 8, false, 8)
+
+/* --- half precision: DAZ and FTZ are for the other sizes */
+
+static uint64_t f16_to_f32(FpEnv *env, uint64_t x)
+{
+    FpNumber a = fp_unpack16((uint16_t)x);
+
+    a.denormal = false; /* raises nothing */
+    return fp_pack32(fp_convert(env, &fp_format32, a));
+}
+
+static uint64_t f32_to_f16(FpEnv *env, uint64_t x)
+{
+    return fp_pack16(fp_convert(env, &fp_format16, fp_unpack32(env, (uint32_t)x)));
+}
+
+VECTOR_FN(vcvtph2ps)
+{
+    FpEnv env = sse_env(x86_cpu(cpu));
+    Lanes b, r;
+
+    memcpy(&b, from2, 8);
+    for (unsigned i = 0; i < 4; i++) {
+        r.u32[i] = (uint32_t)f16_to_f32(&env, b.u16[i]);
+    }
+    if (sse_finish(x86_cpu(cpu), &env)) {
+        memcpy(to, &r, 16);
+    }
+}
+
+VECTOR_FN(vcvtps2ph)
+{
+    FpEnv env = sse_env(x86_cpu(cpu));
+    Lanes b, r = { 0 };
+
+    env.ftz = false;
+    env.rounding = immediate & 4 ? env.rounding : (FpRounding)(immediate & 3);
+    memcpy(&b, from2, 16);
+    for (unsigned i = 0; i < 4; i++) {
+        r.u16[i] = (uint16_t)f32_to_f16(&env, b.u32[i]);
+    }
+    if (sse_finish(x86_cpu(cpu), &env)) {
+        memcpy(to, &r, 16);
+    }
+}

@@ -130,7 +130,7 @@ EXTREME(max64, 64, FLOAT_GREATER)
 static const struct {
     uint8_t orders; /* bit per FpOrder */
     bool signaling;
-} predicates[8] = {
+} predicates[16] = {
     { 1 << FLOAT_EQUAL, false },
     { 1 << FLOAT_LESS, true },
     { 1 << FLOAT_LESS | 1 << FLOAT_EQUAL, true },
@@ -139,17 +139,27 @@ static const struct {
     { 1 << FLOAT_EQUAL | 1 << FLOAT_GREATER | 1 << FLOAT_UNORDERED, true },
     { 1 << FLOAT_GREATER | 1 << FLOAT_UNORDERED, true },
     { 1 << FLOAT_LESS | 1 << FLOAT_EQUAL | 1 << FLOAT_GREATER, false },
+    /* VEX only, as are these with the other behaviour for quiet NaNs */
+    { 1 << FLOAT_EQUAL | 1 << FLOAT_UNORDERED, false },
+    { 1 << FLOAT_LESS | 1 << FLOAT_UNORDERED, true },
+    { 1 << FLOAT_LESS | 1 << FLOAT_EQUAL | 1 << FLOAT_UNORDERED, true },
+    { 0, false },
+    { 1 << FLOAT_LESS | 1 << FLOAT_GREATER, false },
+    { 1 << FLOAT_EQUAL | 1 << FLOAT_GREATER, true },
+    { 1 << FLOAT_GREATER, true },
+    { 1 << FLOAT_LESS | 1 << FLOAT_EQUAL | 1 << FLOAT_GREATER | 1 << FLOAT_UNORDERED, false },
 };
 
 static uint64_t cmp(FpEnv *env, FpNumber a, FpNumber b, unsigned immediate)
 {
-    unsigned predicate = immediate & 7;
-    FpOrder order = fp_compare(env, a, b, !predicates[predicate].signaling);
+    unsigned predicate = immediate & 15;
+    bool signaling = predicates[predicate].signaling != ((immediate & 16) != 0);
+    FpOrder order = fp_compare(env, a, b, !signaling);
 
     return (predicates[predicate].orders >> order) & 1 ? UINT64_MAX : 0;
 }
 
-static uint64_t cmp32(FpEnv *env, uint64_t x, uint64_t y, unsigned immediate)
+static uint64_t vcmp32(FpEnv *env, uint64_t x, uint64_t y, unsigned immediate)
 {
     FpNumber a = fp_unpack32(env, (uint32_t)x);
     FpNumber b = fp_unpack32(env, (uint32_t)y);
@@ -157,12 +167,22 @@ static uint64_t cmp32(FpEnv *env, uint64_t x, uint64_t y, unsigned immediate)
     return cmp(env, a, b, immediate);
 }
 
-static uint64_t cmp64(FpEnv *env, uint64_t x, uint64_t y, unsigned immediate)
+static uint64_t vcmp64(FpEnv *env, uint64_t x, uint64_t y, unsigned immediate)
 {
     FpNumber a = fp_unpack64(env, x);
     FpNumber b = fp_unpack64(env, y);
 
     return cmp(env, a, b, immediate);
+}
+
+static uint64_t cmp32(FpEnv *env, uint64_t x, uint64_t y, unsigned immediate)
+{
+    return vcmp32(env, x, y, immediate & 7);
+}
+
+static uint64_t cmp64(FpEnv *env, uint64_t x, uint64_t y, unsigned immediate)
+{
+    return vcmp64(env, x, y, immediate & 7);
 }
 
 /* ROUNDPS and kin: immediate bits 1:0 the rounding, 2 MXCSR's instead, 3 inexact is not raised. */
@@ -255,6 +275,7 @@ FLOATS(min)
 FLOATS(max)
 FLOATS(sqrt)
 FLOATS(cmp)
+FLOATS(vcmp)
 FLOATS(round)
 
 /* Even lanes are subtracted, odd ones added. */

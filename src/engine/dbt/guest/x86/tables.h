@@ -16,7 +16,7 @@
  *
  * In the integer arrays prefixes select only through a group with SELECT_PREFIX; otherwise 66 is
  * the operand size and F3/F2 are for the rule to look at (insn->rep, insn->repne) or ignored.
- * VEX-coded instructions only ever use the vex arrays (none yet: without AVX they are undefined).
+ * VEX-coded instructions only ever use the vex array; VEX_ bits say what the prefix must be.
  *
  * Threads: no state.
  */
@@ -55,6 +55,7 @@ typedef enum X86Select {
     SELECT_PREFIX, /* 4 rows by X86Prefix */
     SELECT_MODE64, /* 2 rows: other modes, 64-bit mode */
     SELECT_W,      /* 2 rows by REX.W */
+    SELECT_L,      /* 2 rows by VEX.L */
 } X86Select;
 
 /* Operand words.  Where a name would be a fixed register: its size letter, then REG_. */
@@ -124,6 +125,15 @@ enum {
     Hd = ADDR_H | SIZE_D << 8,
     Hq = ADDR_H | SIZE_Q << 8,
     Hx = ADDR_H | SIZE_X << 8,
+    Hdq = ADDR_H | SIZE_DQ << 8,
+    Hqq = ADDR_H | SIZE_QQ << 8,
+    Hps = Hx,
+    Hpd = Hx,
+    Hss = Hd,
+    Hsd = Hq,
+    Vqq = ADDR_V | SIZE_QQ << 8,
+    Wqq = ADDR_W | SIZE_QQ << 8,
+    Wb = ADDR_W | SIZE_B << 8,
     By = ADDR_B | SIZE_Y << 8,
     Lx = ADDR_L | SIZE_X << 8,
     Pd = ADDR_P | SIZE_D << 8,
@@ -182,3 +192,5 @@ extern const X86Opcode x86_map_0f3a_vector[256][4];
 /* tables_x87.c: the rows (groups) of D8 to DF; 9B (FWAIT) is x86_map_fwait */
 extern const X86Opcode x86_map_x87[8];
 extern const X86Opcode x86_row_fwait;
+/* tables_avx.c: what a VEX prefix introduces, by map - 1, opcode and X86Prefix */
+extern const X86Opcode x86_map_vex[3][256][4];

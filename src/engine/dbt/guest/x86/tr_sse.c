@@ -230,8 +230,9 @@ void tr_cvt_to_reg(X86Tr *t, const X86Insn *insn)
     unsigned to = tr_vector_offset(RESULT);
     unsigned from = sse_operand(t, insn, 1);
 
-    emit(t, insn, insn->opcode->argument + insn->rex_w, to, from, from);
-    IrVal value = ir_get(t->ir, to, insn->rex_w ? 8 : 4);
+    bool wide = insn->op[0].size == 8;
+    emit(t, insn, insn->opcode->argument + wide, to, from, from);
+    IrVal value = ir_get(t->ir, to, wide ? 8 : 4);
     tr_set_operand(t, insn, 0, value);
 }
 

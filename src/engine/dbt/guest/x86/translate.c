@@ -278,6 +278,9 @@ void tr_jump_if(X86Tr *t, const X86Insn *insn, IrVal condition, uint64_t displac
 /* CR0.EM, CR0.TS and CR4.OSFXSR: EXC_UD, EXC_NM, or -1 if the instruction may run. */
 static int check_fpu(const X86Tr *t, unsigned flags)
 {
+    if (flags & OPCODE_AVX) {
+        return !(t->key & KEY_OSXSAVE) ? EXC_UD : t->key & KEY_TS ? EXC_NM : -1;
+    }
     if (flags & OPCODE_SSE) {
         return (t->key & KEY_EM) || !(t->key & KEY_OSFXSR) ? EXC_UD : t->key & KEY_TS ? EXC_NM : -1;
     }
@@ -296,6 +299,10 @@ static bool is_undefined(const X86Tr *t, const X86Insn *insn)
 
     if (!row || (row->feature && !t->cpu->model->has[row->feature])) {
         return true;
+    }
+    if (insn->vex) { /* no prefix of VEX in real or virtual-8086 mode */
+        bool int256 = (row->vex & VEX_INT) && insn->vex_l;
+        return !(t->key & KEY_PROTECTED) || (int256 && !t->cpu->model->has[X86_FEATURE_AVX2]);
     }
     if (insn->lock && !((row->flags & OPCODE_LOCK) && insn->op[0].kind == OPERAND_MEM)) {
         return true;

@@ -51,3 +51,6 @@ static inline int saturate(int value, int low, int high)
 
 /* In the order of enum X86_VECTOR_ (translate.h). */
 extern const VectorOp x86_vectors[];
+
+/* vectors_wide.c: isa->wide_vector. */
+void x86_vector_wide(DbtCpu *cpu, void *to, const void *from1, const void *from2, uint64_t what);

@@ -312,6 +312,9 @@ enter:
     STORE(ST64, 8)
     OP(LD128) if (!load_vector(cpu, A, n, 16)) goto fault;
     NEXT;
+    OP(LD128Z) if (!load_vector(cpu, A, n, 16)) goto fault;
+    memset(state_at(cpu, I + 16), 0, 16);
+    NEXT;
     OP(LD256) if (!load_vector(cpu, A, n, 32)) goto fault;
     NEXT;
     OP(ST128) if (!store_vector(cpu, A, n, 16)) goto fault;
@@ -336,8 +339,13 @@ enter:
         goto fault;
     }
     NEXT;
-    OP(VOP) vectors[(uint32_t)I].fn(cpu, state_at(cpu, n->a), state_at(cpu, n->b),
-                                    state_at(cpu, n->c), (unsigned)(I >> 32));
+    OP(VOP) if (ir_vector_shape(I) == IR_SHAPE_LOW) {
+        vectors[(uint32_t)I].fn(cpu, state_at(cpu, n->a), state_at(cpu, n->b),
+                                state_at(cpu, n->c), (unsigned)(I >> 32));
+    } else {
+        cpu->isa->wide_vector(cpu, state_at(cpu, n->a), state_at(cpu, n->b), state_at(cpu, n->c),
+                              I);
+    }
     if (G_UNLIKELY(cpu->fault)) {
         goto fault;
     }
