@@ -87,9 +87,14 @@ static bool element_address(const Gather *g, unsigned i, uint64_t *ret)
 static bool one_element(const Gather *g, unsigned i, X86Vector *to)
 {
     uint64_t gva;
+    uint8_t bytes[8]; /* all or none of them */
 
-    return element_address(g, i, &gva) &&
-           mmu_load_bytes(&g->cpu->base, gva, to->u8 + i * g->size, g->size, g->mmu);
+    if (!element_address(g, i, &gva) ||
+        !mmu_load_bytes(&g->cpu->base, gva, bytes, g->size, g->mmu)) {
+        return false;
+    }
+    memcpy(to->u8 + i * g->size, bytes, g->size);
+    return true;
 }
 
 /* @offset: base and displacement.  @places: destination | mask << 8 | indexes << 16.  @how: mmu |

@@ -142,6 +142,7 @@ enum {
     VEX_DOUBLE = 1 << 5,  /* L doubles a memory operand of the row's size */
     VEX_INT = 1 << 6,     /* with L the feature is AVX2 */
     VEX_SIB = 1 << 7,     /* the memory operand's index is a vector */
+    VEX_ALIGN = 1 << 9,   /* memory must be aligned */
     VEX_BY_SIZE = 1 << 8, /* with a source of 8 bytes, the next .argument */
 };
 

@@ -162,7 +162,7 @@ void tr_vzero(X86Tr *t, const X86Insn *insn)
 /* The mmu index and flags of a whole register's access. */
 static unsigned mmu_of(X86Tr *t, const X86Insn *insn)
 {
-    bool align = insn->opcode->flags & OPCODE_ALIGN;
+    bool align = insn->opcode->vex & VEX_ALIGN;
 
     return tr_mmu(t, insn->mem.segment) | (align ? MMU_ALIGN : 0);
 }

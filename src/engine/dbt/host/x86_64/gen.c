@@ -653,7 +653,7 @@ static GenRule *const rules[IR_OPS] = {
     [IR_SELECT] = gen_select, [IR_LEA] = gen_lea,
     SIZES(LD, gen_load), [IR_LDS8] = gen_load, [IR_LDS16] = gen_load, [IR_LDS32] = gen_load,
     SIZES(ST, gen_store),
-    [IR_LD128] = gen_vector_load, [IR_LD256] = gen_vector_load,
+    [IR_LD128] = gen_vector_load, [IR_LD128Z] = gen_vector_load, [IR_LD256] = gen_vector_load,
     [IR_ST128] = gen_vector_store, [IR_ST256] = gen_vector_store,
     [IR_PROBEW] = gen_probe,
     SIZES(XCHG, gen_xchg), SIZES(XADD, gen_xadd),

@@ -270,7 +270,7 @@ void gen_store(Gen *g, const IrNode *node)
 
 static Access vector_access(const IrNode *node, bool write)
 {
-    unsigned size = node->op == IR_LD128 || node->op == IR_ST128 ? 16 : 32;
+    unsigned size = node->op == IR_LD256 || node->op == IR_ST256 ? 32 : 16;
 
     return (Access){ .node = node,
                      .size = size,
@@ -280,13 +280,21 @@ static Access vector_access(const IrNode *node, bool write)
                      .kind = write ? SLOW_STORE_VECTOR : SLOW_LOAD_VECTOR };
 }
 
+/* Bytes of CPU state that a vector load writes. */
+static unsigned state_size(const IrNode *node)
+{
+    return node->op == IR_LD128 ? 16 : 32;
+}
+
 /* The vector register for all of the access; NO_REG: CPU state is right. */
 static unsigned vector_of(Gen *g, const IrNode *node, unsigned size)
 {
-    if (size == 16) {
+    bool begins = (node->imm - g->code->isa->vector_file.offset) % 32 == 0; /* a register */
+
+    if (node->op == IR_LD128Z ? begins : size == 16) {
         return gen_vector_at(g, node->imm);
     }
-    if (gen_meets_vectors(g, node->imm, size)) {
+    if (gen_meets_vectors(g, node->imm, node->op == IR_LD128Z ? 32 : size)) {
         gen_vectors_to_state(g);
     }
     return NO_REG;
@@ -306,9 +314,9 @@ void gen_vector_load(Gen *g, const IrNode *node)
     Access access = vector_access(node, false);
     Mem from;
 
-    gen_state_changes(g, node->imm, access.size);
-    gen_flush_state(g, node->imm, access.size);
-    if (access.size == 16) {
+    gen_state_changes(g, node->imm, state_size(node));
+    gen_flush_state(g, node->imm, state_size(node));
+    if (node->op == IR_LD128) {
         VectorUse use = gen_find_use(g, node, 16);
         if (use.kind != VECTOR_USE_NONE) {
             load_for_vector(g, access, use);
@@ -325,6 +333,10 @@ void gen_vector_load(Gen *g, const IrNode *node)
     }
     slow->value = (Src){ .kind = SRC_IMM, .imm = (int32_t)node->imm };
     slow->back = g->e.at;
+    if (node->op == IR_LD128Z) {
+        emit_store_imm(&g->e, 8, state_mem(node->imm + 16), 0);
+        emit_store_imm(&g->e, 8, state_mem(node->imm + 24), 0);
+    }
 }
 
 void gen_vector_store(Gen *g, const IrNode *node)

@@ -245,7 +245,8 @@ static bool can_operate(const Gen *g, const IrNode *node)
     const VectorOp *op = &g->code->isa->vectors[(uint32_t)node->imm];
     unsigned form = host->form;
 
-    if (form == VECTOR_CALL || (op->may_fault && (g->block->key & file_of(g)->key_exact)) ||
+    if (form == VECTOR_CALL || ir_vector_shape(node->imm) != IR_SHAPE_LOW ||
+        (op->may_fault && (g->block->key & file_of(g)->key_exact)) ||
         ((host->needs & VECTOR_NEEDS_AES) && !g->code->host.aes) ||
         ((host->needs & VECTOR_NEEDS_PCLMUL) && !g->code->host.pclmul)) {
         return false;
@@ -377,8 +378,13 @@ static void call(Gen *g, const IrNode *node)
     emit_rm(&g->e, X_LEA64, RSI, state_mem(node->a));
     emit_rm(&g->e, X_LEA64, RDX, state_mem(node->b));
     emit_rm(&g->e, X_LEA64, RCX, state_mem(node->c));
-    emit_mov_imm(&g->e, R8, node->imm >> 32);
-    gen_call_c(g, (const void *)(uintptr_t)op->fn);
+    if (ir_vector_shape(node->imm) == IR_SHAPE_LOW) {
+        emit_mov_imm(&g->e, R8, ir_vector_immediate(node->imm));
+        gen_call_c(g, (const void *)(uintptr_t)op->fn);
+    } else {
+        emit_mov_imm(&g->e, R8, node->imm);
+        gen_call_c(g, (const void *)(uintptr_t)g->code->isa->wide_vector);
+    }
     if (op->may_fault) {
         gen_check_fault(g);
     }
