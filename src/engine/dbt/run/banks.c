@@ -44,9 +44,11 @@ static void clear(TlbEntry *entry)
     entry->write = TAG_NONE;
 }
 
-/* Generations name what jump cache entries were checked against. */
+/* Generations name what jump cache entries were checked against; the filter is of those that are
+ * good in this one. */
 static void new_generation(DbtCpu *cpu, MmuBank *bank)
 {
+    memset(bank->code_filter, 0, sizeof(bank->code_filter));
     bank->generation = ++cpu->generations;
     if (bank == cpu->bank) {
         cpu->tlb_generation = bank->generation;
@@ -84,7 +86,6 @@ static void flush_bank(DbtCpu *cpu, MmuBank *bank, bool global)
             bank->code[i].page = TAG_NONE;
         }
     }
-    memset(bank->code_filter, 0, sizeof(bank->code_filter));
     bank->has_large_pages &= !global;
     new_generation(cpu, bank);
 }

@@ -13,7 +13,7 @@
 enum {
     MMU_BANKS = 6,      /* address spaces remembered: Linux uses six PCIDs for user processes */
     CODE_ENTRIES = 256, /* per bank */
-    CODE_FILTER = 1024, /* bits */
+    CODE_FILTER = 4096, /* bits */
     FILLED = 512,       /* entries remembered one by one, so that forgetting them is quick */
 };
 
@@ -28,7 +28,7 @@ typedef struct CodeEntry {
 struct MmuBank {
     TlbEntry data[MMU_INDEXES * TLB_ENTRIES];
     CodeEntry code[CODE_ENTRIES];
-    /* a bit by page: clear if no code was found there since the last flush, so that no entry of
+    /* a bit by page: clear if no code was found there in this generation, so that no good entry of
      * the jump cache can be of that page */
     uint64_t code_filter[CODE_FILTER / 64];
     uint64_t tag;

@@ -555,6 +555,12 @@ static void sleep_halted(DbtCpu *cpu)
     pthread_mutex_unlock(&vm->lock);
 }
 
+void dbt_deliver(DbtCpu *cpu)
+{
+    cpu->fault = FAULT_NONE;
+    cpu->isa->deliver(cpu);
+}
+
 /* An instruction stopped in front of itself: see why, and do what it takes. */
 static void handle_fault(DbtCpu *cpu, IrBlock *ir)
 {
@@ -563,8 +569,7 @@ static void handle_fault(DbtCpu *cpu, IrBlock *ir)
     cpu->key_stale = true;
     switch (fault) {
     case FAULT_EXCEPTION:
-        cpu->fault = FAULT_NONE;
-        cpu->isa->deliver(cpu);
+        dbt_deliver(cpu);
         if (cpu->debug.step && !cpu->shutdown) {
             cpu->debug_hit = true;
             cpu->debug_exit = (VcpuExit){ .reason = VCPU_EXIT_DEBUG, .debug = DEBUG_STEP };
@@ -616,6 +621,17 @@ static Block *jump_cache_find(const DbtCpu *cpu)
         return entry->block;
     }
     return NULL;
+}
+
+Block *dbt_go_on(DbtCpu *cpu)
+{
+    if (__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) || cpu->fault || cpu->halted ||
+        cpu->shutdown || cpu->debug_hit) {
+        return NULL;
+    }
+    renew_key(cpu);
+    Block *block = jump_cache_find(cpu);
+    return block ? block : dbt_find_jump(cpu, cpu->pc);
 }
 
 /* An exit that waits for the block it leads to. */

@@ -82,5 +82,12 @@ void dbt_set_debug(DbtCpu *cpu, const DebugConfig *config);
  * there, make it good again.  NULL: it isn't, or there was none. */
 Block *dbt_find_jump(DbtCpu *cpu, uint64_t pc);
 
+/* The guest takes the exception of FAULT_EXCEPTION: cpu->pc is its handler's. */
+void dbt_deliver(DbtCpu *cpu);
+
+/* For a back end's run() whose block came to RUN_STOP: the block at cpu->pc, with the key renewed,
+ * if it is known and nothing waits to be looked at.  NULL: back to the dispatch loop. */
+Block *dbt_go_on(DbtCpu *cpu);
+
 /* Run until there is something for the caller (engine.h, vcpu_run). */
 void dbt_run(DbtCpu *cpu, VcpuExit *ret_exit);

@@ -298,11 +298,18 @@ static bool mmio(DbtCpu *cpu, uint64_t gpa, unsigned size, bool write, uint64_t 
     return true;
 }
 
+/* Nothing runs behind an exception. */
+static void deliver(DbtCpu *cpu)
+{
+    cpu->halted = true;
+}
+
 static const GuestIsa random_isa = {
     .name = "random",
     .cpu_size = sizeof(RandomCpu),
     .helpers = helpers,
     .n_helpers = G_N_ELEMENTS(helpers),
+    .deliver = deliver,
     .vectors = vectors,
     .n_vectors = G_N_ELEMENTS(vectors),
     .vector_file = { .offset = offsetof(RandomCpu, vector),
@@ -876,7 +883,7 @@ static void side_run(Side *side, const IrBlock *ir, const Start *start)
     cpu->flags = start->flags;
     cpu->attention = start->attention;
     cpu->fault = FAULT_NONE;
-    cpu->key_stale = false;
+    cpu->key_stale = cpu->halted = false;
     cpu->key = UINT64_C(1) << 32; /* no entry of the jump cache is for it */
     cpu->instructions = 1000;
     memcpy(side->cpu->word, start->word, sizeof(start->word));
@@ -898,6 +905,9 @@ static void side_run(Side *side, const IrBlock *ir, const Start *start)
         side->interrupted = cpu->attention || block->dead;
     } while ((side->result == RUN_LINK || side->result == RUN_NEXT) && cpu->pc == start->gva &&
              !side->interrupted);
+    if (cpu->fault == FAULT_EXCEPTION) {
+        dbt_deliver(cpu); /* where the back end did not */
+    }
     cpu->block = NULL;
     cache_drop(cache, start->gpa, 1);
 }
@@ -939,10 +949,13 @@ static void show_difference(const Side *a, const Side *b, const IrBlock *ir)
     }
 }
 
-/* An exit that can't be linked comes back as RUN_NEXT from one side only; and a loop that something
- * interrupts comes back as from any jump, or as from its head. */
+/* An exit that can't be linked comes back as RUN_NEXT from one side only, a loop that something
+ * interrupts as from any jump or as from its head, an exception delivered or not. */
 static RunResult comparable(const Side *side)
 {
+    if (side->cpu->base.halted) {
+        return RUN_FAULT;
+    }
     if (side->result == RUN_STOP && side->interrupted) {
         return RUN_NEXT;
     }

@@ -64,8 +64,27 @@ static void set_fault_pc(DbtCpu *cpu, uint32_t info)
     cpu->instructions -= bits_get(info, SLOW_BACK, SLOW_MMU - SLOW_BACK) + 1;
 }
 
-/* Enter compiled code at cpu->pc; where the jump cache in line only failed to be sure, on and
- * on. */
+/* The block to go on with; NULL: that is for the dispatch loop. */
+static const Block *next_block(DbtCpu *cpu, uint64_t result)
+{
+    switch ((CodeResult)(result & 0xff)) {
+    case CODE_NEXT:
+        return dbt_find_jump(cpu, cpu->pc);
+    case CODE_STOP:
+        return dbt_go_on(cpu);
+    case CODE_FAULT:
+        set_fault_pc(cpu, (uint32_t)(result >> 32));
+        if (cpu->fault != FAULT_EXCEPTION || cpu->debug.step) {
+            return NULL;
+        }
+        dbt_deliver(cpu);
+        return dbt_go_on(cpu);
+    default:
+        return NULL;
+    }
+}
+
+/* Enter compiled code at cpu->pc, and on and on where the next block is found at once. */
 static uint64_t enter(DbtCpu *cpu, const Block *block)
 {
     const Code *code = cpu->vm->code;
@@ -75,7 +94,7 @@ static uint64_t enter(DbtCpu *cpu, const Block *block)
     do {
         cpu->code_page = align_down(cpu->pc, PAGE_SIZE);
         result = code->enter(cpu, block->code);
-        block = (result & 0xff) == CODE_NEXT ? dbt_find_jump(cpu, cpu->pc) : NULL;
+        block = next_block(cpu, result);
     } while (block);
     return result;
 }
@@ -97,8 +116,7 @@ static RunResult run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
         cpu->pc = cpu->code_page + word;
         return RUN_STOP;
     default:
-        set_fault_pc(cpu, word);
-        return RUN_FAULT;
+        return cpu->fault ? RUN_FAULT : RUN_STOP;
     }
 }
 
