@@ -60,7 +60,9 @@ typedef struct VmConfig {
     SerialConfig console; /* the virtio-console; SERIAL_NONE: there is no such device */
     GdbConfig gdb;
     bool no_reboot;
-    uint32_t log_mask; /* see common/log.h */
+    uint32_t log_mask;    /* see common/log.h */
+    bool check;           /* blocks of guest code run on two back ends */
+    uint64_t check_every; /* not only new ones, but each so many executions; 0: only new ones */
 } VmConfig;
 
 /* Everything at its default. */

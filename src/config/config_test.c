@@ -51,6 +51,9 @@ static const struct {
     { "--memory 1MB", "--memory '1MB' has an unknown unit 'MB'" },
     { "--memory 1Mi", "has an unknown unit 'Mi'" },
     { "--memory 18446744073709551616", "is not a size" },
+    { "--check=0", "--check '0' must be a number from 1 to" },
+    { "--check=often", "--check 'often' must be a number" },
+    { "--check 5", "unknown word '5'" },
     { "--cpus 0", "--cpus '0' must be a number from 1 to 64" },
     { "--cpus 65", "--cpus '65' must be a number from 1 to 64" },
     { "--cpus 2x", "--cpus '2x' must be a number" },
@@ -125,6 +128,7 @@ static void test_defaults(void)
     g_assert_cmpint(config->gdb.kind, ==, GDB_OFF);
     g_assert_false(config->no_reboot);
     g_assert_cmpuint(config->log_mask, ==, 0);
+    g_assert_false(config->check);
 }
 
 static void test_everything(void)
@@ -133,7 +137,8 @@ static void test_everything(void)
     g_autoptr(VmConfig) config = parse(
         "--kernel k --initrd=i --append= --machine m --engine e --cpu c --cpus 64 --memory 1GiB "
         "--disk a,,b,readonly=on --disk c,format=raw,readonly=off --serial unix:/s --console "
-        "file:f --name A.b_1 --no-reboot --log exec --log irq,io --gdb tcp:1234,wait=off",
+        "file:f --name A.b_1 --no-reboot --log exec --log irq,io --gdb tcp:1234,wait=off "
+        "--check=7",
         &error);
 
     g_assert_no_error(error);
@@ -161,6 +166,19 @@ static void test_everything(void)
     g_assert_cmpint(config->gdb.kind, ==, GDB_TCP);
     g_assert_cmpuint(config->gdb.port, ==, 1234);
     g_assert_false(config->gdb.wait);
+    g_assert_true(config->check);
+    g_assert_cmpuint(config->check_every, ==, 7);
+}
+
+static void test_optional_value(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VmConfig) config = parse("--check --kernel k", &error);
+
+    g_assert_no_error(error);
+    g_assert_true(config->check);
+    g_assert_cmpuint(config->check_every, ==, 0);
+    g_assert_cmpstr(config->kernel, ==, "k");
 }
 
 static const struct {
@@ -246,6 +264,7 @@ int main(int argc, char **argv)
     g_test_add_func("/config/too-long", test_too_long);
     g_test_add_func("/config/defaults", test_defaults);
     g_test_add_func("/config/everything", test_everything);
+    g_test_add_func("/config/a value may be left out", test_optional_value);
     g_test_add_func("/config/sizes", test_sizes);
     g_test_add_func("/config/actions", test_actions);
     g_test_add_func("/config/table", test_table);

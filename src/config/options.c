@@ -227,6 +227,12 @@ static bool parse_log(VmConfig *config, const char *value, GError **error)
     return true;
 }
 
+static bool parse_check(VmConfig *config, const char *value, GError **error)
+{
+    config->check = true;
+    return !value || number_parse(value, "--check", 1, UINT64_MAX, &config->check_every, error);
+}
+
 static bool gdb_wait(void *target, const char *value, GError **error)
 {
     GdbConfig *gdb = target;
@@ -356,6 +362,13 @@ static const Option table[] = {
                 "users can't reach. With wait=off the machine runs, and gdb may connect at any "
                 "time.",
       .parse = parse_gdb },
+    { .name = "check",
+      .form = "[=N]",
+      .help = "have a second back end check the translator",
+      .detail = "Each new block of guest code runs in the interpreter first and then, without any "
+                "effect, as code of this host; with N, each Nth execution does, too. What differs "
+                "is said on standard error, and ends the machine with status 5.",
+      .parse = parse_check },
     { .name = "describe",
       .help = "print machines, devices, CPUs and engines as JSON",
       .action = ACTION_DESCRIBE },
@@ -393,6 +406,12 @@ static bool unknown(const char *name, GError **error)
                        name);
     }
     return false;
+}
+
+/* Its value may be left out; if it is there it stands behind an equals sign. */
+static bool optional(const Option *option)
+{
+    return option->form && option->form[0] == '[';
 }
 
 /* The row of option @name (without dashes), or NULL. */
@@ -464,10 +483,11 @@ bool options_parse(const char *const *words, VmConfig *config, OptionAction *ret
             return usage(error, "option '--%s' is given twice; keep one", option->name);
         }
         seen |= bit;
-        if (option->form && !value) {
+        bool needs_value = option->form && !optional(option);
+        if (needs_value && !value) {
             value = words[i + 1] ? words[++i] : NULL;
         }
-        if (option->form && !value) {
+        if (needs_value && !value) {
             return usage(error, "option '--%s' needs a value: %s", option->name, option->form);
         }
         if (!option->parse(config, value, error)) {
@@ -482,7 +502,8 @@ static void help_line(GString *text, const Option *option)
 {
     gsize start = text->len;
 
-    g_string_append_printf(text, "  --%s%s%s", option->name, option->form ? " " : "",
+    g_string_append_printf(text, "  --%s%s%s", option->name,
+                           option->form && !optional(option) ? " " : "",
                            option->form ? option->form : "");
     if (text->len - start > HELP_COLUMN - 2) {
         g_string_append_printf(text, "\n%*s", HELP_COLUMN, "");
@@ -512,7 +533,8 @@ char *options_help(const char *program)
     g_string_append(
         text, "\nIn the terminal, Ctrl-A h lists the keys that aren't the guest's; Ctrl-A x ends.\n"
               "Exit status: 0 the guest powered off; 1 an error; 2 wrong usage; 3 the guest\n"
-              "crashed (triple fault); 4 the host or KVM refused; 16 + n test-exit port.\n");
+              "crashed (triple fault); 4 the host or KVM refused; 5 --check found a\n"
+              "difference; 16 + n test-exit port.\n");
     return g_string_free(text, FALSE);
 }
 

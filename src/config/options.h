@@ -26,7 +26,8 @@ typedef enum OptionAction {
 
 typedef struct Option {
     const char *name;     /* without the dashes */
-    const char *form;     /* of the value, such as "SIZE"; NULL: there is no value */
+    const char *form;     /* of the value, such as "SIZE"; "[=N]": may be left out; NULL: there is
+                             no value */
     const char *standard; /* the default, for people; NULL: none */
     const char *words;    /* for completion: values that can be, or "<file>"; NULL: any */
     const char *help;     /* one line */

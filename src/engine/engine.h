@@ -40,6 +40,12 @@ typedef struct EngineHooks {
     void (*ioapic_eoi)(void *opaque, uint8_t vector); /* end of a level-triggered interrupt */
 } EngineHooks;
 
+/* For whoever works on the translator.  All zero: as usual.  An engine refuses what it can't. */
+typedef struct EngineTuning {
+    bool check;           /* run each new block of guest code on two back ends, and compare them */
+    uint64_t check_every; /* with .check: and each so many executions; 0: only new ones */
+} EngineTuning;
+
 typedef struct EngineConfig {
     GuestMemory *memory; /* complete: all regions added */
     Clock *clock;
@@ -48,15 +54,17 @@ typedef struct EngineConfig {
     unsigned cpus;         /* 1 to ENGINE_MAX_CPUS */
     const char *cpu_model; /* a name that engine_cpu_models() lists; NULL: the default */
     uint64_t tsc_khz;      /* of the guest's TSC; 0: the engine chooses */
+    EngineTuning tuning;
 } EngineConfig;
 
 enum { ENGINE_MAX_CPUS = 64 };
 
 typedef enum VcpuExitReason {
-    VCPU_EXIT_KICKED,   /* vcpu_kick, or a signal */
-    VCPU_EXIT_SHUTDOWN, /* triple fault */
-    VCPU_EXIT_DEBUG,    /* a breakpoint, watchpoint or step that vcpu_set_debug asked for */
-    VCPU_EXIT_ERROR,    /* the engine can't go on: .message says why */
+    VCPU_EXIT_KICKED,     /* vcpu_kick, or a signal */
+    VCPU_EXIT_SHUTDOWN,   /* triple fault */
+    VCPU_EXIT_DEBUG,      /* a breakpoint, watchpoint or step that vcpu_set_debug asked for */
+    VCPU_EXIT_ERROR,      /* the engine can't go on: .message says why */
+    VCPU_EXIT_DIFFERENCE, /* EngineTuning.check found one: .report */
 } VcpuExitReason;
 
 typedef enum DebugReason {
@@ -67,9 +75,10 @@ typedef enum DebugReason {
 
 typedef struct VcpuExit {
     VcpuExitReason reason;
-    DebugReason debug; /* of VCPU_EXIT_DEBUG */
-    uint64_t address;  /* gva of the break- or watchpoint */
-    char message[200]; /* of VCPU_EXIT_ERROR */
+    DebugReason debug;  /* of VCPU_EXIT_DEBUG */
+    uint64_t address;   /* gva of the break- or watchpoint */
+    char message[200];  /* of VCPU_EXIT_ERROR */
+    const char *report; /* of VCPU_EXIT_DIFFERENCE: lines of text, the vCPU's until vcpu_free */
 } VcpuExit;
 
 /* What a debugger wants of a vCPU.  The guest can't see it: #DB and INT3 of its own still work. */

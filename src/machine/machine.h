@@ -27,6 +27,7 @@ typedef struct Blk Blk;
 typedef struct Clock Clock;
 typedef struct DeviceClass DeviceClass;
 typedef struct Engine Engine;
+typedef struct EngineTuning EngineTuning;
 typedef struct EngineVcpu EngineVcpu;
 typedef struct EngineVm EngineVm;
 typedef struct GuestMemory GuestMemory;
@@ -41,7 +42,8 @@ typedef struct MachineDisk {
 typedef struct MachineConfig {
     const char *board; /* a name that machine_boards() lists; NULL: the first */
     const Engine *engine;
-    const char *cpu_model; /* NULL: the engine's default */
+    const EngineTuning *tuning; /* NULL: as usual */
+    const char *cpu_model;      /* NULL: the engine's default */
     unsigned cpus;
     uint64_t memory_size; /* in bytes; machine_boards() has the limits */
     const char *kernel;   /* path of a bzImage or ELF (PVH) kernel; required by micro */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -66,7 +67,10 @@ static Status run(const VmConfig *config, int *ret_signal)
     if (!vm_config_check(config, &error) || !names_check(config, &error)) {
         return report_error(error);
     }
-    const Engine *engine = engine_choose(config->engine, &reason, &error);
+    /* only one engine can be checked */
+    bool translator = config->check && !strcmp(config->engine, "auto");
+    const Engine *engine =
+        engine_choose(translator ? "translator" : config->engine, &reason, &error);
     if (!engine) {
         return report_error(error);
     }

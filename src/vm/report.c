@@ -27,6 +27,17 @@ void report(const char *format, ...)
     (void)ignored;
 }
 
+void report_lines(const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    for (unsigned i = 0; lines[i]; i++) {
+        if (*lines[i]) {
+            report("%s", lines[i]);
+        }
+    }
+}
+
 Status report_error(const GError *error)
 {
     report("%s", error->message);

@@ -15,5 +15,8 @@
 
 void report(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
+/* Each line of @text. */
+void report_lines(const char *text);
+
 /* Say what @error says, and give the exit status of its kind. */
 Status report_error(const GError *error);

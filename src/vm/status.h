@@ -14,5 +14,6 @@ typedef enum Status {
     STATUS_USAGE = 2,   /* the words of the command line */
     STATUS_CRASHED = 3, /* the guest crashed: triple fault */
     STATUS_HOST = 4,    /* the host or KVM refused */
-    STATUS_TEST = 16,   /* plus the byte written to the test-exit port, at most 255 in all */
+    STATUS_DIFFERENCE = 5, /* --check: two back ends disagree about a block of guest code */
+    STATUS_TEST = 16,      /* plus the byte written to the test-exit port, at most 255 in all */
 } Status;

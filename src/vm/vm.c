@@ -28,10 +28,11 @@ typedef enum EventKind {
     EVENT_POWER_OFF,
     EVENT_RESET,
     EVENT_TEST_EXIT,
-    EVENT_CRASH, /* triple fault */
-    EVENT_ERROR, /* an engine can't go on */
-    EVENT_DEBUG, /* a point, the end of a step, or vm_halt() */
-    EVENT_END,   /* vm_end() */
+    EVENT_CRASH,      /* triple fault */
+    EVENT_ERROR,      /* an engine can't go on */
+    EVENT_DIFFERENCE, /* an engine found that it does something wrong */
+    EVENT_DEBUG,      /* a point, the end of a step, or vm_halt() */
+    EVENT_END,        /* vm_end() */
 } EventKind;
 
 typedef struct Event {
@@ -41,6 +42,7 @@ typedef struct Event {
     int signal;    /* of EVENT_END: that asked for it, or 0 */
     GdbStop stop;  /* of EVENT_DEBUG; .cpu of the others */
     char message[sizeof(((VcpuExit *)NULL)->message)];
+    const char *report; /* of EVENT_DIFFERENCE */
 } Event;
 
 typedef struct VmCpu {
@@ -172,6 +174,10 @@ static void on_exit_of_run(VmCpu *cpu, const VcpuExit *exit)
     case VCPU_EXIT_ERROR:
         event.kind = EVENT_ERROR;
         g_strlcpy(event.message, exit->message, sizeof(event.message));
+        break;
+    case VCPU_EXIT_DIFFERENCE:
+        event.kind = EVENT_DIFFERENCE;
+        event.report = exit->report;
         break;
     }
     note(cpu->vm, &event);
@@ -323,6 +329,13 @@ static void act_on(Vm *vm, const Event *event)
         report("engine %s can't go on on vCPU %u: %s", vm->engine->name, event->stop.cpu,
                event->message);
         finish(vm, STATUS_FAILED);
+        break;
+    case EVENT_DIFFERENCE:
+        report_lines(event->report);
+        report("vCPU %u: compiled code does something else than its IR: this is a defect of engine "
+               "%s; ending",
+               event->stop.cpu, vm->engine->name);
+        finish(vm, STATUS_DIFFERENCE);
         break;
     case EVENT_DEBUG:
         debug_stop(vm, &event->stop);
@@ -511,6 +524,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
 {
     MachineDisk disks[CONFIG_DISKS_MAX] = { { 0 } };
     StreamKeys keys = { vm, on_key };
+    const EngineTuning tuning = { .check = config->check, .check_every = config->check_every };
 
     for (unsigned i = 0; i < vm->disks->len; i++) {
         disks[i].blk = g_ptr_array_index(vm->disks, i);
@@ -522,6 +536,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
     const MachineConfig machine = {
         .board = config->machine,
         .engine = vm->engine,
+        .tuning = &tuning,
         .cpu_model = config->cpu_model,
         .cpus = config->cpus,
         .memory_size = config->memory,

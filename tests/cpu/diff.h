@@ -117,7 +117,10 @@ bool native_run(DiffBatch *batch);
 
 /* --- guest.c */
 typedef struct Guest Guest;
-Guest *guest_new(const Backend *backend, const X86CpuModel *model);
+/* @check: each block runs in the interpreter, too, and is compared (run/check.h). */
+Guest *guest_new(const Backend *backend, const X86CpuModel *model, bool check);
+/* The two back ends disagreed: what was said then; NULL: they did not.  Nothing runs any more. */
+const char *guest_difference(const Guest *guest);
 void guest_free(Guest *guest);
 /* A new batch: its code goes to guest memory. */
 void guest_load(Guest *guest, const DiffBatch *batch);

@@ -31,7 +31,7 @@ typedef struct Options {
     int64_t sequences, seed;
     int keep_going;
     char *only;
-    gboolean report, interpret;
+    gboolean report, interpret, check;
 } Options;
 
 /* --- showing ---------------------------------------------------------------------------------- */
@@ -333,6 +333,19 @@ static X86CpuModel model_here(void)
     return model;
 }
 
+/* True, and said, if --check found a difference. */
+static bool disagreed(const Guest *guest)
+{
+    const char *difference = guest_difference(guest);
+
+    if (difference) {
+        g_auto(GStrv) lines = g_strsplit(difference, "\n", -1);
+        g_autofree char *text = g_strjoinv("\n# ", lines);
+        printf("# the back ends disagree:\n# %s\n", text);
+    }
+    return difference;
+}
+
 /* The number of sequences that differed. */
 static uint64_t run(const Options *options)
 {
@@ -344,7 +357,7 @@ static uint64_t run(const Options *options)
                                                  .model = &model };
     Generator *generator = generator_new(&generator_options);
     bool compile = native_backend && !options->interpret;
-    Guest *guest = guest_new(compile ? native_backend : &interp_backend, &model);
+    Guest *guest = guest_new(compile ? native_backend : &interp_backend, &model, options->check);
     uint64_t different = 0, twins = 0, unsteady = 0;
 
     for (int64_t done = 0; done < options->sequences; done += batch->n) {
@@ -357,11 +370,11 @@ static uint64_t run(const Options *options)
         }
         guest_load(guest, batch);
         for (unsigned i = 0; i < batch->n; i++) {
-            bool alike = check_twice(guest, batch, i, &unsteady);
+            bool alike = check_twice(guest, batch, i, &unsteady) && !disagreed(guest);
             different += !alike;
             twins += batch->sequence[i].twin[X86_MODE16].runs;
             twins += batch->sequence[i].twin[X86_MODE32].runs;
-            if (different > (uint64_t)options->keep_going) {
+            if (different > (uint64_t)options->keep_going || guest_difference(guest)) {
                 done = options->sequences;
                 break;
             }
@@ -389,6 +402,8 @@ int main(int argc, char **argv)
         { "only", 0, 0, G_OPTION_ARG_STRING, &options.only, "instructions to use", "NAME,..." },
         { "report", 0, 0, G_OPTION_ARG_NONE, &options.report, "what was not compared", NULL },
         { "keep-going", 0, 0, G_OPTION_ARG_INT, &options.keep_going, "differences to show", "N" },
+        { "check", 0, 0, G_OPTION_ARG_NONE, &options.check, "compare back ends block by block",
+          NULL },
         { "interpret", 0, 0, G_OPTION_ARG_NONE, &options.interpret, "don't make host code", NULL },
         { NULL }
     };

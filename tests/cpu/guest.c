@@ -47,6 +47,7 @@ struct Guest {
     DbtCpu *cpu;
     uint8_t *code, *twins, *data; /* hva */
     unsigned next_table;
+    const char *difference;
 };
 
 /* isa->deliver: leave dbt_run(). */
@@ -116,7 +117,12 @@ static void set_system_state(Guest *guest)
     g_assert_true(set);
 }
 
-Guest *guest_new(const Backend *backend, const X86CpuModel *model)
+const char *guest_difference(const Guest *guest)
+{
+    return guest->difference;
+}
+
+Guest *guest_new(const Backend *backend, const X86CpuModel *model, bool check)
 {
     Guest *guest = g_new0(Guest, 1);
     g_autoptr(GError) error = NULL;
@@ -130,7 +136,11 @@ Guest *guest_new(const Backend *backend, const X86CpuModel *model)
     const EngineConfig config = { .memory = guest->memory, .clock = guest->clock, .cpus = 1 };
     guest->vm = dbt_vm_new(&guest->isa, &config, &error);
     g_assert_no_error(error);
-    dbt_vm_set_backend(guest->vm, backend, &error);
+    if (check) {
+        dbt_vm_set_check(guest->vm, backend, 0, &error);
+    } else {
+        dbt_vm_set_backend(guest->vm, backend, &error);
+    }
     g_assert_no_error(error);
     guest->cpu = dbt_cpu_new(guest->vm, 0);
     x86_vcpu_init(guest->cpu, model);
@@ -274,7 +284,11 @@ void guest_run(Guest *guest, DiffBatch *batch, const GuestRun *run, const uint8_
     memcpy(guest->data, batch->data, DIFF_DATA_SIZE);
     enter(cpu, sequence, run);
     dbt_run(guest->cpu, &exit);
-    g_assert_cmpint(exit.reason, ==, VCPU_EXIT_SHUTDOWN);
+    if (exit.reason == VCPU_EXIT_DIFFERENCE) {
+        guest->difference = exit.report;
+    } else {
+        g_assert_cmpint(exit.reason, ==, VCPU_EXIT_SHUTDOWN);
+    }
     leave(cpu, run->base, &sequence->guest);
     *ret_data = guest->data;
 }

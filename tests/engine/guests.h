@@ -14,7 +14,6 @@ GUEST(stop64);
 GUEST(ports);
 GUEST(string_ports);
 GUEST(mmio);
-GUEST(cover);
 GUEST(triple);
 GUEST(halt);
 GUEST(spin);

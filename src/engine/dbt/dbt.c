@@ -56,7 +56,8 @@ static EngineVm *vm_new(const EngineConfig *config, const Backend *backend, GErr
     if (!dbt) {
         return NULL;
     }
-    if (!dbt_vm_set_backend(dbt, backend, error)) {
+    if (config->tuning.check ? !dbt_vm_set_check(dbt, backend, config->tuning.check_every, error)
+                             : !dbt_vm_set_backend(dbt, backend, error)) {
         dbt_vm_free(dbt);
         return NULL;
     }

@@ -185,6 +185,7 @@ static bool add_engine(Machine *m, const MachineConfig *config, GError **error)
         .hooks = { .opaque = m, .extint_ack = on_extint_ack, .ioapic_eoi = on_ioapic_eoi },
         .cpus = config->cpus,
         .cpu_model = config->cpu_model,
+        .tuning = config->tuning ? *config->tuning : (EngineTuning){ 0 },
     };
     EngineVm *vm = m->engine->vm_new(&engine_config, error);
 

@@ -93,9 +93,12 @@ static uint16_t flags_of(const Virtq *q, const uint8_t *desc)
 
 void *virtq_map(const Virtq *q, uint64_t gpa, uint64_t len, bool write)
 {
-    const GuestMemory *memory = q->dev->device.env.memory;
+    const RamRegion *ram = gm_find_ram(q->dev->device.env.memory, gpa);
 
-    return write ? gm_ram(memory, gpa, len) : (void *)(uintptr_t)gm_rom(memory, gpa, len);
+    if (!ram || !len || !range_inside(gpa, len, ram->gpa, ram->size) || (write && ram->read_only)) {
+        return NULL;
+    }
+    return ram->hva + (gpa - ram->gpa);
 }
 
 const char *virtq_add_buffer(const Virtq *q, VirtqChain *chain, const void *desc)

@@ -18,11 +18,16 @@ typedef enum RunResult {
     RUN_FAULT, /* cpu->fault says what; cpu->pc is the instruction's */
 } RunResult;
 
+typedef struct CodeOptions {
+    unsigned cpus; /* vCPUs there are */
+    bool check;    /* code calls helpers by check_call(), and nothing is made in line whose result
+                      isn't always the same */
+} CodeOptions;
+
 struct Backend {
     const char *name;
-    /* The VM's code memory; the members up to kill are NULL if there is none.  @cpus is how many
-     * vCPUs there are. */
-    void *(*code_new)(const GuestIsa *isa, unsigned cpus, GError **error);
+    /* The VM's code memory; the members up to kill are NULL if there is none. */
+    void *(*code_new)(const GuestIsa *isa, const CodeOptions *options, GError **error);
     void (*code_free)(void *code);
     /* Forget all code. */
     void (*code_flush)(void *code);
@@ -35,5 +40,11 @@ struct Backend {
     /* Run @block at cpu->pc, and the blocks it leads to, until something needs the dispatch loop.
      * After RUN_LINK cpu->block is the last one that ran. */
     RunResult (*run)(DbtCpu *cpu, Block *block, unsigned *ret_slot);
+    /* --- for check.c; NULL: can't be checked.
+     * As .run, but enters @block although it is armed or cpu->attention is set; RUN_NEXT when that
+     * ended it at the head of another, or of itself. */
+    RunResult (*run_once)(DbtCpu *cpu, Block *block, unsigned *ret_slot);
+    /* Whoever enters @block but by run_once comes back at once with RUN_STOP; or no longer. */
+    void (*arm)(void *code, Block *block, bool armed);
 };
 typedef struct Backend Backend;

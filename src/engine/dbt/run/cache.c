@@ -18,12 +18,11 @@ enum {
 
 /* A page of RAM that holds code.  Never freed: it will hold code again. */
 typedef struct CodePage {
-    uint64_t map;           /* atomic: a bit per granule that some block covers */
-    Block *blocks;          /* lock */
-    struct CodePage *other; /* lock; the one that was made before this */
+    uint64_t map;  /* atomic: a bit per granule that some block covers */
+    Block *blocks; /* lock */
 } CodePage;
 
-/* Pages of a range of addresses where RAM may be. */
+/* Pages of one RAM region. */
 typedef struct PageTable {
     uint64_t gpa, size;
     CodePage **pages; /* atomic; a lazily touched anonymous mapping, NULL where no code was */
@@ -39,6 +38,7 @@ struct BlockCache {
     uint8_t *arena;
     const Backend *backend; /* NULL: blocks stay IR */
     void *code;
+    bool check, check_forever; /* blocks keep their IR and are armed */
     unsigned n_tables;
     PageTable *tables;
     /* atomic */
@@ -49,7 +49,6 @@ struct BlockCache {
     /* lock: lock, taken inside code_lock */
     pthread_mutex_t lock;
     size_t used;
-    CodePage *pages;             /* all there are */
     Block *hash[1 << HASH_BITS]; /* atomic to readers */
     /* lock: written_lock */
     pthread_mutex_t written_lock;
@@ -58,11 +57,11 @@ struct BlockCache {
     Range written[CACHE_MAX_WRITTEN];
 };
 
-static bool table_init(PageTable *table, uint64_t gpa, uint64_t size, GError **error)
+static bool table_init(PageTable *table, const RamRegion *ram, GError **error)
 {
-    table->gpa = gpa;
-    table->size = size;
-    table->bytes = size / PAGE_SIZE * sizeof(CodePage *);
+    table->gpa = ram->gpa;
+    table->size = ram->size;
+    table->bytes = ram->size / PAGE_SIZE * sizeof(CodePage *);
     table->pages = mmap(NULL, table->bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (table->pages == MAP_FAILED) {
@@ -88,40 +87,22 @@ static uint8_t *map_arena(void)
     return arena == MAP_FAILED ? NULL : arena;
 }
 
-/* One table for the first 4 GiB, where ROM and RAM come and go, and one for each range of RAM
- * beyond. */
-static bool add_tables(BlockCache *cache, const GuestMemory *memory, GError **error)
-{
-    const uint64_t low = UINT64_C(1) << 32;
-    uint64_t gpa = 0, size = low;
-    RamRange ram;
-
-    for (bool more = true; more; more = gm_next_ram(memory, gpa, &ram)) {
-        if (gpa) {
-            gpa = ram.gpa;
-            size = ram.size;
-        }
-        cache->tables = g_renew(PageTable, cache->tables, cache->n_tables + 1);
-        if (!table_init(&cache->tables[cache->n_tables], gpa, size, error)) {
-            return false;
-        }
-        cache->n_tables++;
-        gpa += size;
-    }
-    return true;
-}
-
 BlockCache *cache_new(GuestMemory *memory, GError **error)
 {
     BlockCache *cache = g_new0(BlockCache, 1);
+    size_t n;
+    const RamRegion *ram = gm_ram_regions(memory, &n);
 
     pthread_mutex_init(&cache->code_lock, NULL);
     pthread_mutex_init(&cache->lock, NULL);
     pthread_mutex_init(&cache->written_lock, NULL);
     cache->translating[0] = cache->translating[1] = GPA_NONE;
-    if (!add_tables(cache, memory, error)) {
-        cache_free(cache);
-        return NULL;
+    cache->tables = g_new0(PageTable, n);
+    for (cache->n_tables = 0; cache->n_tables < n; cache->n_tables++) {
+        if (!table_init(&cache->tables[cache->n_tables], &ram[cache->n_tables], error)) {
+            cache_free(cache);
+            return NULL;
+        }
     }
     cache->arena = map_arena();
     if (!cache->arena) {
@@ -138,12 +119,11 @@ void cache_free(BlockCache *cache)
         return;
     }
     for (unsigned i = 0; i < cache->n_tables; i++) {
-        munmap(cache->tables[i].pages, cache->tables[i].bytes);
-    }
-    for (CodePage *page = cache->pages; page;) {
-        CodePage *other = page->other;
-        g_free(page);
-        page = other;
+        PageTable *table = &cache->tables[i];
+        for (size_t p = 0; p < table->bytes / sizeof(CodePage *); p++) {
+            g_free(table->pages[p]);
+        }
+        munmap(table->pages, table->bytes);
     }
     if (cache->arena) {
         munmap(cache->arena, CACHE_BYTES);
@@ -161,6 +141,22 @@ void cache_set_backend(BlockCache *cache, const Backend *backend, void *code)
     cache->code = code;
 }
 
+void cache_set_check(BlockCache *cache, bool forever)
+{
+    cache->check = true;
+    cache->check_forever = forever;
+}
+
+void cache_checked(BlockCache *cache, Block *block)
+{
+    pthread_mutex_lock(&cache->lock);
+    if (!block->dead && !cache->check_forever && !block->checked) {
+        cache->backend->arm(cache->code, block, false);
+    }
+    __atomic_store_n(&block->checked, true, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&cache->lock);
+}
+
 uint64_t cache_flushes(const BlockCache *cache)
 {
     return __atomic_load_n(&cache->flushes, __ATOMIC_ACQUIRE);
@@ -174,7 +170,7 @@ uint64_t cache_used(BlockCache *cache)
     return used;
 }
 
-/* The place of @gpa's CodePage pointer, or NULL where no code is kept. */
+/* The place of @gpa's CodePage pointer, or NULL where no RAM is. */
 static CodePage **page_slot(const BlockCache *cache, uint64_t gpa)
 {
     for (unsigned i = 0; i < cache->n_tables; i++) {
@@ -193,11 +189,6 @@ static CodePage *find_page(const BlockCache *cache, uint64_t gpa)
     return slot ? __atomic_load_n(slot, __ATOMIC_ACQUIRE) : NULL;
 }
 
-bool cache_may_hold(const BlockCache *cache, uint64_t gpa)
-{
-    return page_slot(cache, gpa);
-}
-
 bool cache_is_code(const BlockCache *cache, uint64_t gpa)
 {
     return find_page(cache, gpa);
@@ -208,10 +199,7 @@ void cache_make_code(BlockCache *cache, uint64_t gpa)
     pthread_mutex_lock(&cache->lock);
     CodePage **slot = page_slot(cache, gpa);
     if (slot && !*slot) {
-        CodePage *page = g_new0(CodePage, 1);
-        page->other = cache->pages;
-        cache->pages = page;
-        __atomic_store_n(slot, page, __ATOMIC_RELEASE);
+        __atomic_store_n(slot, g_new0(CodePage, 1), __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&cache->lock);
 }
@@ -332,8 +320,9 @@ static void publish(BlockCache *cache, Block *block)
 Block *cache_add(BlockCache *cache, const IrBlock *ir, uint64_t gpa, uint64_t gpa2, uint32_t key)
 {
     size_t bytes = sizeof(Block);
+    bool keeps_ir = !cache->backend || cache->check;
 
-    if (!cache->backend) {
+    if (keeps_ir) {
         bytes += ir->n_nodes * sizeof(IrNode) + ir->n_insns * sizeof(IrInsn);
     }
     Block *block = reserve(cache, bytes);
@@ -346,10 +335,14 @@ Block *cache_add(BlockCache *cache, const IrBlock *ir, uint64_t gpa, uint64_t gp
                       .n_nodes = (uint16_t)ir->n_nodes,
                       .n_insns = (uint16_t)ir->n_insns,
                       .guest_bytes = ir->guest_bytes };
-    if (!cache->backend) {
+    if (keeps_ir) {
         keep_ir(block, ir);
-    } else if (!cache->backend->compile(cache->code, ir, block)) {
+    }
+    if (cache->backend && !cache->backend->compile(cache->code, ir, block)) {
         return NULL;
+    }
+    if (cache->check) {
+        cache->backend->arm(cache->code, block, true);
     }
     publish(cache, block);
     return block;

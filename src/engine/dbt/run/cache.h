@@ -37,11 +37,12 @@ struct Block {
     uint16_t n_nodes, n_insns;
     bool dead;                        /* atomic */
     bool uncached;                    /* stands alone: the dispatch loop follows */
+    bool checked;                     /* atomic; check.c has run it */
     Block *next[IR_EXIT_SLOTS];       /* atomic: where exits lead */
     uintptr_t incoming;               /* lock: list of exits that lead here: Block * | slot */
     uintptr_t in_next[IR_EXIT_SLOTS]; /* lock: links of the lists that this block's exits are in */
     Block *page_next[2];              /* lock: other blocks of the page of gpa, gpa2 */
-    /* for the interpreter */
+    /* for the interpreter, and for checks */
     const IrInsn *insns;
     const IrNode *nodes;
     /* compiled: */
@@ -55,6 +56,11 @@ void cache_free(BlockCache *cache);
 /* Blocks are compiled by @backend into its @code from now on; before there are any. */
 void cache_set_backend(BlockCache *cache, const Backend *backend, void *code);
 
+/* Blocks are armed and keep their IR, for check.c: until they were checked, or forever. */
+void cache_set_check(BlockCache *cache, bool forever);
+/* @block was checked. */
+void cache_checked(BlockCache *cache, Block *block);
+
 /* How often the cache was emptied: block pointers from before are wild. */
 uint64_t cache_flushes(const BlockCache *cache);
 /* Bytes of the arena in use. */
@@ -64,8 +70,6 @@ uint64_t cache_used(BlockCache *cache);
  * checks that this is still the page mapped there. */
 Block *cache_find(BlockCache *cache, uint64_t gpa, uint32_t key);
 
-/* False where RAM was not expected when the cache was made: code there isn't kept. */
-bool cache_may_hold(const BlockCache *cache, uint64_t gpa);
 /* True if the page of @gpa already counts as code. */
 bool cache_is_code(const BlockCache *cache, uint64_t gpa);
 /* Make it so; the caller is in an exclusive section and then removes fast write entries of all

@@ -95,7 +95,8 @@ enum {
     ATTENTION_INTERRUPT = 2,  /* the guest's isa->poll has something to look at */
     ATTENTION_INVALIDATE = 4, /* vm->written ranges wait to be dropped */
     ATTENTION_EXCLUSIVE = 8,  /* another vCPU wants to be alone */
-    ATTENTION_FLUSH = 16,     /* forget translations: RAM came or went */
+    ATTENTION_FLUSH = 16,     /* empty the TLB: a page became code */
+    ATTENTION_CHECK = 32,     /* check.c: come back at the next block head */
 };
 
 /* Values of cpu->fault. */
@@ -114,7 +115,9 @@ struct DbtCpu {
     uint8_t fault;         /* FAULT_ value: leave the block in front of this instruction */
     uint8_t key_stale;     /* context may have changed */
     uint8_t vectors_live;  /* compiled code: the guest's vectors are in the host's registers */
+    uint8_t checking;      /* CHECK_ value: what this run of a block is for (check.h) */
     uint32_t host_mxcsr;   /* and what is C's then */
+    int32_t rounds;        /* code with CodeOptions.check: of loops in a block, before it leaves */
     uint64_t block_pc;     /* interpreter: address of the running block's first instruction */
     uint64_t key;          /* isa->context_key, with the TLB generation in its upper half */
     TlbEntry *tlb;         /* [MMU_INDEXES][TLB_ENTRIES] of the current bank */
@@ -148,6 +151,7 @@ struct DbtCpu {
     bool watch_active;       /* some data watchpoint: TLB entries of its page are slow */
     bool debug_hit;          /* vcpu_run returns VCPU_EXIT_DEBUG with debug_exit */
     VcpuExit debug_exit;
+    struct Check *check; /* NULL: blocks are not compared (check.h) */
     pthread_cond_t wake; /* lock: vm->lock */
 };
 
@@ -214,6 +218,13 @@ typedef struct VectorFile {
     const VectorHost *host;  /* [n_vectors] */
 } VectorFile;
 
+/* A part of a guest's CPU state that code may change: @count elements of @size bytes. */
+typedef struct StateField {
+    const char *name;
+    uint32_t offset, size, count;
+    bool access; /* an access to memory may change it: what its exception or watchpoint leaves */
+} StateField;
+
 /* Guest code that a front end reads: the bytes from the block's first instruction on. */
 typedef struct GuestCode {
     uint8_t bytes[PAGE_SIZE + 16];
@@ -239,6 +250,9 @@ struct GuestIsa {
     void (*wide_vector)(DbtCpu *cpu, void *to, const void *from1, const void *from2, uint64_t what);
     VectorFile vector_file;
     IrNames names;
+    /* All state that blocks and helpers change, but for the core's part and what other threads
+     * write; a NULL name is behind the last.  NULL: blocks of this guest can't be checked. */
+    const StateField *fields;
 
     /* 32 bits that say all that translation depends on, besides the code itself. */
     uint32_t (*context_key)(const DbtCpu *cpu);

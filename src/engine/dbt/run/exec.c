@@ -16,6 +16,7 @@
 #include "common/bits.h"
 #include "common/error.h"
 #include "engine/dbt/host/interp/interp.h"
+#include "engine/dbt/run/check.h"
 #include "engine/dbt/run/mmu.h"
 
 /* --- creation --------------------------------------------------------------------------------- */
@@ -32,27 +33,6 @@ static void on_written(void *opaque, uint64_t gpa, uint64_t len)
         if (vm->cpus[i]) {
             dbt_attention(vm->cpus[i], ATTENTION_INVALIDATE);
         }
-    }
-}
-
-/* memory/ tells of RAM that came, went or changed: code made from it and translations of addresses
- * go.  A vCPU that just accesses it still may see what was there before; its next block doesn't. */
-static void on_changed(void *opaque, uint64_t gpa, uint64_t len)
-{
-    DbtVm *vm = opaque;
-
-    cache_note_written(vm->cache, gpa, len);
-    for (unsigned i = 0; i < vm->n_cpus; i++) {
-        if (vm->cpus[i]) {
-            dbt_attention(vm->cpus[i], ATTENTION_INVALIDATE | ATTENTION_FLUSH);
-        }
-    }
-}
-
-void dbt_map_changed(DbtCpu *cpu)
-{
-    if (__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST) & ATTENTION_FLUSH) {
-        mmu_flush(cpu);
     }
 }
 
@@ -77,7 +57,6 @@ DbtVm *dbt_vm_new(const GuestIsa *isa, const EngineConfig *config, GError **erro
     pthread_mutex_init(&vm->lock, NULL);
     pthread_cond_init(&vm->changed, NULL);
     gm_set_written(vm->memory, on_written, vm);
-    gm_set_changed(vm->memory, on_changed, vm);
     return vm;
 }
 
@@ -87,7 +66,6 @@ void dbt_vm_free(DbtVm *vm)
         return;
     }
     gm_set_written(vm->memory, NULL, NULL);
-    gm_set_changed(vm->memory, NULL, NULL);
     cache_free(vm->cache);
     if (vm->code) {
         vm->backend->code_free(vm->code);
@@ -102,7 +80,8 @@ bool dbt_vm_set_backend(DbtVm *vm, const Backend *backend, GError **error)
     void *code = NULL;
 
     if (backend->code_new) {
-        code = backend->code_new(vm->isa, vm->n_cpus, error);
+        const CodeOptions options = { .cpus = vm->n_cpus, .check = vm->check };
+        code = backend->code_new(vm->isa, &options, error);
         if (!code) {
             return false;
         }
@@ -111,6 +90,21 @@ bool dbt_vm_set_backend(DbtVm *vm, const Backend *backend, GError **error)
     vm->code = code;
     cache_set_backend(vm->cache, backend, code);
     return true;
+}
+
+bool dbt_vm_set_check(DbtVm *vm, const Backend *backend, uint64_t every, GError **error)
+{
+    if (!backend->run_once || !vm->isa->fields) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "back end '%s' can't be compared with the interpreter: --check needs "
+                       "--engine translator, on a host that it makes code for",
+                       backend->name);
+        return false;
+    }
+    vm->check = true;
+    vm->check_every = every;
+    cache_set_check(vm->cache, every != 0);
+    return dbt_vm_set_backend(vm, backend, error);
 }
 
 DbtCpu *dbt_cpu_new(DbtVm *vm, unsigned index)
@@ -125,6 +119,7 @@ DbtCpu *dbt_cpu_new(DbtVm *vm, unsigned index)
     cpu->index = index;
     mmu_init(cpu);
     cpu->jumps = g_new0(JumpCacheEntry, JUMP_CACHE_ENTRIES);
+    cpu->check = vm->check ? check_new(vm->isa) : NULL;
     pthread_cond_init(&cpu->wake, NULL);
     vm->cpus[index] = cpu;
     return cpu;
@@ -138,6 +133,7 @@ void dbt_cpu_free(DbtCpu *cpu)
     cpu->vm->cpus[cpu->index] = NULL;
     pthread_cond_destroy(&cpu->wake);
     mmu_fini(cpu);
+    check_free(cpu->check);
     g_free(cpu->jumps);
     g_free(cpu);
 }
@@ -263,13 +259,13 @@ typedef struct Wanted {
     uint64_t pc;
     uint64_t gpa;  /* of pc */
     uint64_t gpa2; /* of the next page, when known to be needed; else GPA_NONE */
-    bool ram;      /* all of it is RAM or ROM: can be cached */
+    bool ram;      /* all of it is RAM: can be cached */
     unsigned max_insns;
 } Wanted;
 
 static void copy_code(DbtCpu *cpu, uint64_t gpa, uint8_t *to, unsigned len)
 {
-    const uint8_t *hva = gm_rom(cpu->memory, gpa, len);
+    const uint8_t *hva = gm_ram(cpu->memory, gpa, len);
 
     if (hva) {
         memcpy(to, hva, len);
@@ -337,12 +333,6 @@ static Block *translate_cached(DbtCpu *cpu, Wanted *wanted, IrBlock *ir, bool *r
     return block;
 }
 
-/* Code at @gpa can be cached. */
-static bool is_cacheable(const DbtCpu *cpu, uint64_t gpa)
-{
-    return gm_rom(cpu->memory, gpa, 1) && cache_may_hold(cpu->vm->cache, gpa);
-}
-
 static bool second_page(DbtCpu *cpu, Wanted *wanted)
 {
     uint64_t next = align_down(wanted->pc, PAGE_SIZE) + PAGE_SIZE;
@@ -350,7 +340,7 @@ static bool second_page(DbtCpu *cpu, Wanted *wanted)
     if (!mmu_fetch(cpu, next, &wanted->gpa2)) {
         return false;
     }
-    wanted->ram = wanted->ram && is_cacheable(cpu, wanted->gpa2);
+    wanted->ram = wanted->ram && gm_find_ram(cpu->memory, wanted->gpa2);
     return true;
 }
 
@@ -359,7 +349,7 @@ static bool locate(DbtCpu *cpu, Wanted *wanted)
     if (!mmu_fetch(cpu, wanted->pc, &wanted->gpa)) {
         return false;
     }
-    wanted->ram = is_cacheable(cpu, wanted->gpa);
+    wanted->ram = gm_find_ram(cpu->memory, wanted->gpa);
     return true;
 }
 
@@ -522,10 +512,6 @@ static bool attend(DbtCpu *cpu, VcpuExit *exit)
     if (bits & ATTENTION_INVALIDATE) {
         cache_drop_written(cpu->vm->cache);
     }
-    if (bits & ATTENTION_FLUSH) {
-        mmu_flush(cpu);
-        cpu->key_stale = true;
-    }
     if (bits & ATTENTION_KICK) {
         __atomic_or_fetch(&cpu->attention, bits & ATTENTION_INTERRUPT, __ATOMIC_SEQ_CST);
         exit->reason = VCPU_EXIT_KICKED;
@@ -650,6 +636,16 @@ static bool may_link(const DbtCpu *cpu, const Link *link, const Block *block)
            block->gpa2 == GPA_NONE && (link->from->gpa ^ block->gpa) < PAGE_SIZE;
 }
 
+/* Blocks that are armed forever always come here; others go on to what they are linked to. */
+static RunResult run_checked(DbtCpu *cpu, Block *block, unsigned *ret_slot)
+{
+    if (check_wants(cpu, block)) {
+        return check_run(cpu, block, ret_slot);
+    }
+    return cpu->vm->check_every ? cpu->vm->backend->run_once(cpu, block, ret_slot)
+                                : cpu->vm->backend->run(cpu, block, ret_slot);
+}
+
 static void run_found(DbtCpu *cpu, Block *block, Link *link)
 {
     unsigned slot = 0;
@@ -661,7 +657,8 @@ static void run_found(DbtCpu *cpu, Block *block, Link *link)
         log_line(cpu->log, LOG_EXEC, "cpu %u %" G_GINT64_MODIFIER "x key %x", cpu->index, cpu->pc,
                  (uint32_t)cpu->key);
     }
-    RunResult result = cpu->vm->backend->run(cpu, block, &slot);
+    RunResult result =
+        cpu->check ? run_checked(cpu, block, &slot) : cpu->vm->backend->run(cpu, block, &slot);
     *link = (Link){ result == RUN_LINK ? cpu->block : NULL, slot, cpu->pc, cpu->cache_flushes };
     cpu->block = NULL;
     if (result >= RUN_STOP) {
@@ -687,7 +684,7 @@ static void run_some(DbtCpu *cpu, IrBlock *ir, Link *link)
     if (!find_block(cpu, ir) && !cpu->fault) {
         MmuPage page;
         if (cpu->isa->walk(cpu, cpu->pc, MMU_FETCH, 0, true, &page) &&
-            !is_cacheable(cpu, page.gpa)) {
+            !gm_find_ram(cpu->memory, page.gpa)) {
             step_uncached(cpu, ir, false);
         }
     }
@@ -724,6 +721,11 @@ void dbt_run(DbtCpu *cpu, VcpuExit *ret_exit)
                 step_once(cpu, ir);
             } else {
                 run_some(cpu, ir, &link);
+            }
+            if (cpu->check && check_difference(cpu)) {
+                *ret_exit =
+                    (VcpuExit){ .reason = VCPU_EXIT_DIFFERENCE, .report = check_difference(cpu) };
+                return;
             }
         }
     }

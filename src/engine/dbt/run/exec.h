@@ -30,6 +30,8 @@ struct DbtVm {
     BlockCache *cache;
     const Backend *backend; /* runs the blocks: the interpreter, or dbt_vm_set_backend()'s */
     void *code;             /* the back end's */
+    bool check;             /* blocks run on two back ends and are compared (check.h) */
+    uint64_t check_every;   /* not only the first time, but each so many; 0: only then */
     /* lock: lock */
     pthread_mutex_t lock;
     pthread_cond_t changed; /* an exclusive section ended, or a vCPU stopped running for one */
@@ -40,6 +42,9 @@ DbtVm *dbt_vm_new(const GuestIsa *isa, const EngineConfig *config, GError **erro
 void dbt_vm_free(DbtVm *vm);
 /* Run blocks by @backend instead of the interpreter.  Before the first vCPU runs. */
 bool dbt_vm_set_backend(DbtVm *vm, const Backend *backend, GError **error);
+/* Compare what blocks do on both back ends: each block the first time, and each @every executions
+ * if that isn't 0.  Before the first vCPU is made, in place of dbt_vm_set_backend(). */
+bool dbt_vm_set_check(DbtVm *vm, const Backend *backend, uint64_t every, GError **error);
 /* A vCPU of isa->cpu_size bytes, all zero but for the core's part. */
 DbtCpu *dbt_cpu_new(DbtVm *vm, unsigned index);
 void dbt_cpu_free(DbtCpu *cpu);
@@ -61,11 +66,6 @@ static inline uint64_t dbt_vm_tsc_khz(const DbtVm *vm)
 
 /* Set ATTENTION_ bits, and wake the vCPU if it sleeps.  Takes no lock but vm->lock. */
 void dbt_attention(DbtCpu *cpu, uint32_t bits);
-
-/* This vCPU has written to a device, which may have moved RAM: its next access, even in the same
- * block, must see that.  (No check of an address may be saved because one was made before a store
- * that could have gone to a device.) */
-void dbt_map_changed(DbtCpu *cpu);
 
 /* The guest says that it spins (PAUSE): let another vCPU's thread have the host CPU. */
 void dbt_pause(DbtCpu *cpu);

@@ -22,7 +22,14 @@ typedef struct Bench {
     ToyCpu *cpu[MAX_CPUS];
 } Bench;
 
-static Bench bench_new(const Backend *backend, unsigned cpus)
+/* What runs the blocks. */
+typedef struct Kind {
+    const char *name;
+    const Backend *backend;
+    bool check; /* both back ends, and all is compared */
+} Kind;
+
+static Bench bench_new(const Kind *kind, unsigned cpus)
 {
     Bench b = { .memory = gm_new(), .clock = clock_new_manual() };
 
@@ -30,7 +37,8 @@ static Bench bench_new(const Backend *backend, unsigned cpus)
     EngineConfig config = { .memory = b.memory, .clock = b.clock, .cpus = cpus };
     b.vm = dbt_vm_new(&toy_isa, &config, NULL);
     g_assert_nonnull(b.vm);
-    g_assert_true(dbt_vm_set_backend(b.vm, backend, NULL));
+    g_assert_true(kind->check ? dbt_vm_set_check(b.vm, kind->backend, 0, NULL)
+                              : dbt_vm_set_backend(b.vm, kind->backend, NULL));
     for (unsigned i = 0; i < cpus; i++) {
         b.cpu[i] = (ToyCpu *)dbt_cpu_new(b.vm, i);
     }
@@ -66,6 +74,7 @@ static gpointer runner(gpointer data)
     VcpuExit exit;
 
     dbt_run(&cpu->base, &exit);
+    g_assert_cmpint(exit.reason, !=, VCPU_EXIT_DIFFERENCE);
     return NULL;
 }
 
@@ -118,11 +127,11 @@ static const struct {
     { "fault stops in front", P("i\1fi\1h"), 1, 1 },
 };
 
-static void test_programs(gconstpointer backend)
+static void test_programs(gconstpointer kind)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(programs); i++) {
         const typeof(programs[0]) *c = &programs[i];
-        Bench b = bench_new(backend, 1);
+        Bench b = bench_new(kind, 1);
 
         g_test_message("%s", c->name);
         put_code(&b, 0x1000, c->code, c->len);
@@ -135,9 +144,9 @@ static void test_programs(gconstpointer backend)
 }
 
 /* An instruction's fault leaves pc at that instruction. */
-static void test_fault_pc(gconstpointer backend)
+static void test_fault_pc(gconstpointer kind)
 {
-    Bench b = bench_new(backend, 1);
+    Bench b = bench_new(kind, 1);
 
     put_code(&b, 0x1000, P("i\1i\1fi\1h"));
     run_to_halt(b.cpu[0], 0x1000);
@@ -147,9 +156,9 @@ static void test_fault_pc(gconstpointer backend)
 }
 
 /* The store changes an instruction further on in its own block: the new one runs. */
-static void test_writes_own_block(gconstpointer backend)
+static void test_writes_own_block(gconstpointer kind)
 {
-    Bench b = bench_new(backend, 1);
+    Bench b = bench_new(kind, 1);
 
     /* at 0x100: s r2 0x11 stores 'h' to 0x110, where an 'i' stands in the same block */
     put_code(&b, 0x100, P("k\2hs\2\x11i\1i\1i\1i\1i\1i\1h"));
@@ -160,9 +169,9 @@ static void test_writes_own_block(gconstpointer backend)
 }
 
 /* Code that ran is changed by a store from another block, then runs again. */
-static void test_writes_other_block(gconstpointer backend)
+static void test_writes_other_block(gconstpointer kind)
 {
-    Bench b = bench_new(backend, 1);
+    Bench b = bench_new(kind, 1);
 
     put_code(&b, 0x200, P("i\1h"));
     run_to_halt(b.cpu[0], 0x200);
@@ -174,9 +183,9 @@ static void test_writes_other_block(gconstpointer backend)
 }
 
 /* A device writes code that ran; memory/ tells, and the new code runs. */
-static void test_device_writes_code(gconstpointer backend)
+static void test_device_writes_code(gconstpointer kind)
 {
-    Bench b = bench_new(backend, 1);
+    Bench b = bench_new(kind, 1);
 
     put_code(&b, 0x200, P("i\1h"));
     run_to_halt(b.cpu[0], 0x200);
@@ -188,9 +197,9 @@ static void test_device_writes_code(gconstpointer backend)
 }
 
 /* An instruction that reaches into the next page, whose second half changes. */
-static void test_straddle(gconstpointer backend)
+static void test_straddle(gconstpointer kind)
 {
-    Bench b = bench_new(backend, 1);
+    Bench b = bench_new(kind, 1);
 
     put_code(&b, 0x1ffd, P("i\1k\1\x05h"));
     run_to_halt(b.cpu[0], 0x1ffd);
@@ -203,9 +212,9 @@ static void test_straddle(gconstpointer backend)
 
 /* An interrupt comes at the end of a block whose exit isn't linked yet: the exit must not be
  * linked to the handler. */
-static void test_interrupt_at_link(gconstpointer backend)
+static void test_interrupt_at_link(gconstpointer kind)
 {
-    Bench b = bench_new(backend, 1);
+    Bench b = bench_new(kind, 1);
 
     put_code(&b, 0x1000, P("nj\x0d"));   /* to 0x1010 */
     put_code(&b, 0x1010, P("i\1h"));     /* what must run */
@@ -220,10 +229,10 @@ static void test_interrupt_at_link(gconstpointer backend)
 }
 
 /* Addresses that equal a TLB entry's tag for "nothing" or "slow" are no way around the MMU. */
-static void test_odd_addresses(gconstpointer backend)
+static void test_odd_addresses(gconstpointer kind)
 {
     static const uint64_t flips[] = { TAG_SLOW, UINT64_C(1) << 62, UINT64_C(1) << 63 };
-    Bench b = bench_new(backend, 1);
+    Bench b = bench_new(kind, 1);
 
     put_code(&b, 0x1000, P("S\2h"));
     for (size_t i = 0; i < G_N_ELEMENTS(flips); i++) {
@@ -245,9 +254,9 @@ static void test_odd_addresses(gconstpointer backend)
     bench_free(&b);
 }
 
-static void test_fetch_fault(gconstpointer backend)
+static void test_fetch_fault(gconstpointer kind)
 {
-    Bench b = bench_new(backend, 1);
+    Bench b = bench_new(kind, 1);
 
     run_to_halt(b.cpu[0], TOY_FAULT);
     g_assert_cmpuint(b.cpu[0]->fault_kind, ==, 3);
@@ -255,9 +264,9 @@ static void test_fetch_fault(gconstpointer backend)
 }
 
 /* A kick ends a loop that never halts; a kick before the run ends it at once. */
-static void test_kick(gconstpointer backend)
+static void test_kick(gconstpointer kind)
 {
-    Bench b = bench_new(backend, 1);
+    Bench b = bench_new(kind, 1);
     Runner r;
 
     put_code(&b, 0x1000, P("i\1s\1\x80j\xf9"));
@@ -277,9 +286,9 @@ static void test_kick(gconstpointer backend)
 }
 
 /* Four vCPUs add 1 to one counter, 20000 times each: none is lost. */
-static void test_atomics(gconstpointer backend)
+static void test_atomics(gconstpointer kind)
 {
-    Bench b = bench_new(backend, MAX_CPUS);
+    Bench b = bench_new(kind, MAX_CPUS);
     Runner r[MAX_CPUS];
 
     put_code(&b, 0x1000, P("x\3i\2z\2\xf9h"));
@@ -297,9 +306,9 @@ static void test_atomics(gconstpointer backend)
 }
 
 /* A page that was written, so that its TLB entry is fast, becomes code and is written again. */
-static void test_written_page_becomes_code(gconstpointer backend)
+static void test_written_page_becomes_code(gconstpointer kind)
 {
-    Bench b = bench_new(backend, 1);
+    Bench b = bench_new(kind, 1);
 
     put_code(&b, 0x1000, P("k\2is\2\x20k\2\1h"));
     put_code(&b, 0x200, P("h\1h"));
@@ -315,9 +324,9 @@ static void test_written_page_becomes_code(gconstpointer backend)
 
 /* A vCPU rewrites code that three others run, while pages become code all the time: nobody hangs,
  * nobody runs what was never written. */
-static void test_many_writers(gconstpointer backend)
+static void test_many_writers(gconstpointer kind)
 {
-    Bench b = bench_new(backend, MAX_CPUS);
+    Bench b = bench_new(kind, MAX_CPUS);
     Runner r[MAX_CPUS];
 
     for (unsigned round = 0; round < 30; round++) {
@@ -340,9 +349,9 @@ static void test_many_writers(gconstpointer backend)
 }
 
 /* The cache fills up and is emptied under running vCPUs. */
-static void test_cache_flush(gconstpointer backend)
+static void test_cache_flush(gconstpointer kind)
 {
-    Bench b = bench_new(backend, 2);
+    Bench b = bench_new(kind, 2);
     Runner r;
 
     put_code(&b, 0x1000, P("i\1j\xfc"));
@@ -362,7 +371,7 @@ static void test_cache_flush(gconstpointer backend)
 
 static const struct {
     const char *name;
-    void (*run)(gconstpointer backend);
+    void (*run)(gconstpointer kind);
 } tests[] = {
     { "programs", test_programs },
     { "fault pc", test_fault_pc },
@@ -380,20 +389,25 @@ static const struct {
     { "cache flush", test_cache_flush },
 };
 
-static void add_tests(const Backend *backend)
+static void add_tests(const Kind *kind)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
-        g_autofree char *path = g_strdup_printf("/exec/%s/%s", backend->name, tests[i].name);
-        g_test_add_data_func(path, backend, tests[i].run);
+        g_autofree char *path = g_strdup_printf("/exec/%s/%s", kind->name, tests[i].name);
+        g_test_add_data_func(path, kind, tests[i].run);
     }
 }
 
 int main(int argc, char **argv)
 {
+    const Kind interpreted = { "interpreter", &interp_backend, false };
+    const Kind native = { "native", native_backend, false };
+    const Kind checked = { "checked", native_backend, true };
+
     g_test_init(&argc, &argv, NULL);
-    add_tests(&interp_backend);
+    add_tests(&interpreted);
     if (native_backend) {
-        add_tests(native_backend);
+        add_tests(&native);
+        add_tests(&checked);
     }
     return g_test_run();
 }

@@ -30,6 +30,8 @@ typedef enum AtomicOp {
     ATOMIC_OR,
     ATOMIC_XOR,
 } AtomicOp;
+/* What an operation stores over @old. */
+uint64_t mmu_atomic_result(AtomicOp op, uint64_t old, uint64_t operand);
 /* Read-modify-write as one step; @size 1 to 8. */
 bool mmu_atomic(DbtCpu *cpu, AtomicOp op, uint64_t gva, uint64_t operand, unsigned size,
                 unsigned mmu, uint64_t *ret_old);

@@ -223,11 +223,27 @@ static void debug_changed(DbtCpu *cpu)
 {
 }
 
+static const char *state_name(unsigned offset)
+{
+    static const char *const names[] = { "r0", "r1", "r2", "r3" };
+    unsigned at = offset - REG(0);
+
+    return at < sizeof(((ToyCpu *)NULL)->r) ? names[at / 8] : NULL;
+}
+
+static const StateField fields[] = {
+    { "r", REG(0), 8, 4, false },
+    { "fault_kind", (unsigned)offsetof(ToyCpu, fault_kind), sizeof(unsigned), 1, true },
+    { 0 },
+};
+
 const GuestIsa toy_isa = {
     .name = "toy",
     .cpu_size = sizeof(ToyCpu),
     .helpers = helpers,
     .n_helpers = G_N_ELEMENTS(helpers),
+    .names = { .state = state_name },
+    .fields = fields,
     .context_key = context_key,
     .translate = translate,
     .walk = walk,

@@ -116,6 +116,7 @@ const GuestIsa x86_isa = {
                      .mxcsr = X86_OFFSET(mxcsr),
                      .key_exact = KEY_MXCSR,
                      .host = x86_vectors_host },
+    .fields = x86_fields,
     .names = { helper_name, vector_name, state_name },
     .context_key = context_key,
     .translate = x86_translate,

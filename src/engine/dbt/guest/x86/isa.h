@@ -13,3 +13,6 @@ TranslateResult x86_translate(DbtCpu *base, const GuestCode *code, IrBlock *ir);
 
 /* helpers.c: the table in the order of enum X86_CALL_ (translate.h) */
 extern const Helper x86_helpers[];
+
+/* fields.c: isa->fields */
+extern const StateField x86_fields[];

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "common/bits.h"
+#include "engine/dbt/run/check.h"
 #include "engine/dbt/run/exec.h"
-#include "engine/dbt/run/mmu.h"
 #include "engine/dbt/run/ram.h"
 
 /* Bits of a memory node's .c that the fast path can't honour. */
@@ -43,7 +43,7 @@ static inline bool load(DbtCpu *cpu, uint64_t gva, unsigned size, unsigned mmu, 
         *ret = ram_load((const void *)(uintptr_t)(gva + entry->addend), size);
         return true;
     }
-    return mmu_load(cpu, gva, size, mmu, ret);
+    return access_load(cpu, gva, size, mmu, ret);
 }
 
 static inline bool store(DbtCpu *cpu, uint64_t gva, uint64_t value, unsigned size, unsigned mmu)
@@ -54,7 +54,7 @@ static inline bool store(DbtCpu *cpu, uint64_t gva, uint64_t value, unsigned siz
         ram_store((void *)(uintptr_t)(gva + entry->addend), value, size);
         return true;
     }
-    return mmu_store(cpu, gva, value, size, mmu);
+    return access_store(cpu, gva, value, size, mmu);
 }
 
 /* Vectors: memory <-> CPU state.  16 or 32 bytes; aligned only if MMU_ALIGN asks. */
@@ -71,7 +71,7 @@ static bool load_vector(DbtCpu *cpu, uint64_t gva, const IrNode *node, unsigned 
         return true;
     }
     uint8_t bytes[32];
-    if (!mmu_load_bytes(cpu, gva, bytes, size, node->c & ~(unsigned)MMU_ALIGN)) {
+    if (!access_load_bytes(cpu, gva, bytes, size, node->c & ~(unsigned)MMU_ALIGN)) {
         return false;
     }
     memcpy(state_at(cpu, node->imm), bytes, size);
@@ -90,8 +90,8 @@ static bool store_vector(DbtCpu *cpu, uint64_t gva, const IrNode *node, unsigned
         memcpy((void *)(uintptr_t)(gva + entry->addend), state_at(cpu, node->imm), size);
         return true;
     }
-    return mmu_store_bytes(cpu, gva, state_at(cpu, node->imm), size,
-                           node->c & ~(unsigned)MMU_ALIGN);
+    return access_store_bytes(cpu, gva, state_at(cpu, node->imm), size,
+                              node->c & ~(unsigned)MMU_ALIGN);
 }
 
 /* The instruction that node @index belongs to faulted: pc is its address. */
@@ -202,13 +202,13 @@ static inline uint64_t deposit(uint64_t a, uint64_t b, uint64_t imm)
     ATOMIC_SIZE(NAME##64, atomic_op, 8)
 #define ATOMIC_SIZE(NAME, atomic_op, size)                                                         \
     OP(NAME)                                                                                       \
-    if (!mmu_atomic(cpu, atomic_op, A + I, B, size, n->c, &v[n - first])) {                        \
+    if (!access_atomic(cpu, atomic_op, A + I, B, size, n->c, &v[n - first])) {                     \
         goto fault;                                                                                \
     }                                                                                              \
     NEXT;
 #define CAS(NAME, size)                                                                            \
     OP(NAME)                                                                                       \
-    if (!mmu_cas(cpu, A, B, C, size, (unsigned)I, &v[n - first])) {                                \
+    if (!access_cas(cpu, A, B, C, size, (unsigned)I, &v[n - first])) {                             \
         goto fault;                                                                                \
     }                                                                                              \
     NEXT;
@@ -321,7 +321,7 @@ enter:
     NEXT;
     OP(ST256) if (!store_vector(cpu, A, n, 32)) goto fault;
     NEXT;
-    OP(PROBEW) if (!mmu_probe(cpu, A, (unsigned)I, MMU_WRITE, n->c)) goto fault;
+    OP(PROBEW) if (!access_probe_write(cpu, A, (unsigned)I, n->c)) goto fault;
     NEXT;
     ATOMIC(XCHG, ATOMIC_XCHG)
     ATOMIC(XADD, ATOMIC_ADD)
@@ -334,7 +334,8 @@ enter:
     CAS(CAS64, 8)
     OP(FENCE) __atomic_thread_fence(__ATOMIC_SEQ_CST);
     NEXT;
-    OP(CALL) v[n - first] = helpers[I].fn(cpu, A, B, C);
+    OP(CALL) v[n - first] = G_UNLIKELY(cpu->checking) ? check_call(cpu, A, B, C, (unsigned)I)
+                                                      : helpers[I].fn(cpu, A, B, C);
     if (G_UNLIKELY(cpu->fault)) {
         goto fault;
     }

@@ -255,7 +255,7 @@ static bool can_keep_vectors(const Code *code)
            file->count > PINNED;
 }
 
-Code *code_new(const GuestIsa *isa, unsigned cpus, GError **error)
+Code *code_new(const GuestIsa *isa, const CodeOptions *options, GError **error)
 {
     Code *code = g_new0(Code, 1);
     int fd = make_file(CODE_BYTES);
@@ -274,7 +274,8 @@ Code *code_new(const GuestIsa *isa, unsigned cpus, GError **error)
         return NULL;
     }
     code->isa = isa;
-    code->single = cpus == 1;
+    code->single = options->cpus == 1;
+    code->check = options->check;
     code->host = find_features();
     code->vectors = can_keep_vectors(code);
     code->gen = g_new0(Gen, 1);

@@ -21,7 +21,9 @@ enum {
     PINNED = 15,           /* guest vectors that live in the host's register of the same number */
     STATE_BIAS = 128,      /* RBP - the CPU's address: more of it is in reach of one byte */
     HEAD_KILL = 3,         /* byte of a block's head that says what cpu->attention should be: 0 */
-    HEAD_DEAD = 0x7f,      /* its value in a dead block: more bits than there are */
+    HEAD_DEAD = 0x7f,      /* its value in a dead or armed block: more bits than there are */
+    HEAD_ROUNDS = 100,     /* of loops in blocks until attention is seen, where CodeOptions.check */
+    HEAD_BYTES = 10,       /* of the head: behind it the block begins */
     HOST_MXCSR = 0x1f80,   /* what C expects: the default */
     FRAME_ARGUMENT = 0,    /* offset of a slow path's second operand in the frame */
     FRAME_SAVE = 8,        /* of a register that gen_alloc.c borrows */
@@ -77,6 +79,7 @@ struct Code {
     const GuestIsa *isa;
     HostFeatures host;
     bool single;  /* one vCPU: most atomics need no lock */
+    bool check;   /* see CodeOptions */
     bool vectors; /* the guest's vectors live in the host's registers */
     /* fixed pieces; all but enter at their address for writing */
     uint64_t (*enter)(DbtCpu *cpu, const void *code);
@@ -90,7 +93,7 @@ struct Code {
 };
 typedef struct Code Code;
 
-Code *code_new(const GuestIsa *isa, unsigned cpus, GError **error);
+Code *code_new(const GuestIsa *isa, const CodeOptions *options, GError **error);
 void code_free(Code *code);
 void code_flush(Code *code);
 

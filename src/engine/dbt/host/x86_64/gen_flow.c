@@ -9,6 +9,7 @@
 #include "engine/dbt/host/x86_64/gen.h"
 
 #include "common/bits.h"
+#include "engine/dbt/run/check.h"
 
 /* --- the head --------------------------------------------------------------------------------- */
 
@@ -29,6 +30,7 @@ void gen_head(Gen *g)
     g_assert(g->e.at == g->head + HEAD_KILL + 1 || g->e.full);
     uint8_t *from = emit_jcc(&g->e, CC_NE, NULL);
     gen_add_leave(g, (Leave){ .kind = LEAVE_ATTENTION, .from = from });
+    g_assert(g->e.at == g->head + HEAD_BYTES || g->e.full);
     emit_alu_ri(&g->e, ALU_ADD, true, REG_COUNT, (int32_t)g->ir->n_insns);
 }
 
@@ -249,6 +251,17 @@ void gen_call_c(Gen *g, const void *function)
     }
 }
 
+/* Of the guest's table; the arguments are in place. */
+static void call_helper(Gen *g, const Helper *helper)
+{
+    if (g->code->check && !(helper->flags & HELPER_PURE)) {
+        emit_mov_imm(&g->e, R8, (uint64_t)(helper - g->code->isa->helpers));
+        gen_call_c(g, (const void *)(uintptr_t)check_call);
+    } else {
+        gen_call_c(g, (const void *)(uintptr_t)helper->fn);
+    }
+}
+
 void gen_check_fault(Gen *g)
 {
     emit_alu_mi(&g->e, ALU_CMP, 1, CPU_MEM(fault), 0);
@@ -293,7 +306,7 @@ static void leave_by_helper(Gen *g, const Leave *leave)
     gen_load_parked(g, RSI, &leave->arguments[0]);
     load_cpu(g, RDI);
     gen_set_block(g);
-    gen_call_c(g, (const void *)(uintptr_t)leave->helper->fn);
+    call_helper(g, leave->helper);
     emit_mov_imm(&g->e, RAX, leave->info);
     emit_jmp(&g->e, g->code->exit_fault);
 }
@@ -320,7 +333,7 @@ void gen_call(Gen *g, const IrNode *node)
     if (!(helper->flags & (HELPER_PURE | HELPER_NOFAULT))) {
         gen_set_block(g);
     }
-    gen_call_c(g, (const void *)(uintptr_t)helper->fn);
+    call_helper(g, helper);
     if (!(helper->flags & (HELPER_PURE | HELPER_NOFAULT))) {
         gen_check_fault(g);
         emit_load(&g->e, 8, REG_TLB, CPU_MEM(tlb)); /* another address space, perhaps */

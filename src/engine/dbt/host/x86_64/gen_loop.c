@@ -222,10 +222,16 @@ static void keep_contract(Gen *g)
 /* What a head does, with state in registers. */
 static void look_around(Gen *g)
 {
-    emit_alu_mi(&g->e, ALU_CMP, 4, CPU_MEM(attention), 0);
+    bool check = g->code->check;
+
+    if (check) { /* so many rounds as the interpreter made */
+        emit_alu_mi(&g->e, ALU_SUB, 4, CPU_MEM(rounds), 1);
+    } else {
+        emit_alu_mi(&g->e, ALU_CMP, 4, CPU_MEM(attention), 0);
+    }
     uint8_t *kill = g->e.at - 1;
     Leave leave = { .kind = LEAVE_ATTENTION, .park = gen_park(g), .parked = true };
-    leave.from = emit_jcc(&g->e, CC_NE, NULL);
+    leave.from = emit_jcc(&g->e, check ? CC_S : CC_NE, NULL);
     gen_add_leave(g, leave);
     emit_alu_ri(&g->e, ALU_ADD, true, REG_COUNT, (int32_t)g->ir->n_insns);
     g->block->loop[g->loop.body != NULL] = (uint32_t)(kill - g->code->rw);

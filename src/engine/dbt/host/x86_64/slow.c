@@ -9,7 +9,7 @@
 
 #include "common/bits.h"
 #include "engine/dbt/host/x86_64/code.h"
-#include "engine/dbt/run/mmu.h"
+#include "engine/dbt/run/check.h"
 
 /* 16 or 32 bytes from memory to CPU state; aligned only if MMU_ALIGN asks. */
 static bool load_vector(DbtCpu *cpu, uint64_t gva, uint64_t offset, unsigned size, unsigned mmu)
@@ -20,7 +20,7 @@ static bool load_vector(DbtCpu *cpu, uint64_t gva, uint64_t offset, unsigned siz
         cpu->isa->misaligned(cpu, gva, mmu);
         return false;
     }
-    if (!mmu_load_bytes(cpu, gva, bytes, size, mmu & ~(unsigned)MMU_ALIGN)) {
+    if (!access_load_bytes(cpu, gva, bytes, size, mmu & ~(unsigned)MMU_ALIGN)) {
         return false;
     }
     memcpy((uint8_t *)cpu + offset, bytes, size);
@@ -33,7 +33,7 @@ static bool store_vector(DbtCpu *cpu, uint64_t gva, uint64_t offset, unsigned si
         cpu->isa->misaligned(cpu, gva, mmu);
         return false;
     }
-    return mmu_store_bytes(cpu, gva, (uint8_t *)cpu + offset, size, mmu & ~(unsigned)MMU_ALIGN);
+    return access_store_bytes(cpu, gva, (uint8_t *)cpu + offset, size, mmu & ~(unsigned)MMU_ALIGN);
 }
 
 SlowResult slow_access(DbtCpu *cpu, uint64_t gva, uint64_t operand, uint32_t info,
@@ -46,10 +46,10 @@ SlowResult slow_access(DbtCpu *cpu, uint64_t gva, uint64_t operand, uint32_t inf
 
     switch (kind) {
     case SLOW_LOAD:
-        ok = mmu_load(cpu, gva, size, mmu, &value);
+        ok = access_load(cpu, gva, size, mmu, &value);
         break;
     case SLOW_STORE:
-        ok = mmu_store(cpu, gva, operand, size, mmu);
+        ok = access_store(cpu, gva, operand, size, mmu);
         break;
     case SLOW_LOAD_VECTOR:
         ok = load_vector(cpu, gva, operand, size, mmu);
@@ -58,13 +58,13 @@ SlowResult slow_access(DbtCpu *cpu, uint64_t gva, uint64_t operand, uint32_t inf
         ok = store_vector(cpu, gva, operand, size, mmu);
         break;
     case SLOW_PROBE:
-        ok = mmu_probe(cpu, gva, (unsigned)operand, MMU_WRITE, mmu);
+        ok = access_probe_write(cpu, gva, (unsigned)operand, mmu);
         break;
     case SLOW_CAS:
-        ok = mmu_cas(cpu, gva, operand, operand2, size, mmu, &value);
+        ok = access_cas(cpu, gva, operand, operand2, size, mmu, &value);
         break;
     default:
-        ok = mmu_atomic(cpu, (AtomicOp)(kind - SLOW_ATOMIC), gva, operand, size, mmu, &value);
+        ok = access_atomic(cpu, (AtomicOp)(kind - SLOW_ATOMIC), gva, operand, size, mmu, &value);
     }
     return ok ? (SlowResult){ value, 1 } : (SlowResult){ info, 0 };
 }

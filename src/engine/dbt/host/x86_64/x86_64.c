@@ -9,9 +9,9 @@
 #include "engine/dbt/host/x86_64/gen.h"
 #include "engine/dbt/run/exec.h"
 
-static void *make(const GuestIsa *isa, unsigned cpus, GError **error)
+static void *make(const GuestIsa *isa, const CodeOptions *options, GError **error)
 {
-    return code_new(isa, cpus, error);
+    return code_new(isa, options, error);
 }
 
 static void free_all(void *code)
@@ -92,6 +92,7 @@ static uint64_t enter(DbtCpu *cpu, const Block *block)
 
     cpu->host_mxcsr = HOST_MXCSR;
     do {
+        cpu->rounds = HEAD_ROUNDS;
         cpu->code_page = align_down(cpu->pc, PAGE_SIZE);
         result = code->enter(cpu, block->code);
         block = next_block(cpu, result);
@@ -99,9 +100,9 @@ static uint64_t enter(DbtCpu *cpu, const Block *block)
     return result;
 }
 
-static RunResult run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
+/* What compiled code came back with. */
+static RunResult finish(DbtCpu *cpu, uint64_t result, unsigned *ret_slot)
 {
-    uint64_t result = enter(cpu, block);
     uint32_t word = (uint32_t)(result >> 32);
     switch ((CodeResult)(result & 0xff)) {
     case CODE_NEXT:
@@ -120,6 +121,34 @@ static RunResult run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
     }
 }
 
+static RunResult run(DbtCpu *cpu, Block *block, unsigned *ret_slot)
+{
+    return finish(cpu, enter(cpu, block), ret_slot);
+}
+
+static RunResult run_once(DbtCpu *cpu, Block *block, unsigned *ret_slot)
+{
+    const Code *code = cpu->vm->code;
+
+    cpu->host_mxcsr = HOST_MXCSR;
+    cpu->code_page = align_down(cpu->pc, PAGE_SIZE);
+    uint64_t result = code->enter(cpu, (const uint8_t *)block->code + HEAD_BYTES);
+    if ((result & 0xff) == CODE_FAULT) {
+        set_fault_pc(cpu, (uint32_t)(result >> 32));
+        return RUN_FAULT;
+    }
+    RunResult how = finish(cpu, result, ret_slot);
+    return (result & 0xff) == CODE_ATTENTION ? RUN_NEXT : how;
+}
+
+static void arm_block(void *opaque, Block *block, bool armed)
+{
+    Code *code = opaque;
+    uint8_t *head = code_to_rw(code, block->code);
+
+    *(volatile uint8_t *)(head + HEAD_KILL) = armed ? HEAD_DEAD : 0;
+}
+
 const Backend x86_64_backend = {
     .name = "x86_64",
     .code_new = make,
@@ -129,6 +158,8 @@ const Backend x86_64_backend = {
     .link = link_exit,
     .kill = kill_block,
     .run = run,
+    .run_once = run_once,
+    .arm = arm_block,
 };
 
 const Backend *const native_backend = &x86_64_backend;
