@@ -116,7 +116,7 @@ struct DbtCpu {
     uint8_t key_stale;     /* context may have changed */
     uint8_t vectors_live;  /* compiled code: the guest's vectors are in the host's registers */
     uint8_t checking;      /* CHECK_ value: what this run of a block is for (check.h) */
-    uint32_t host_mxcsr;   /* and what is C's then */
+    uint32_t host_control; /* the control word of vectors that is C's then */
     int32_t rounds;        /* code with CodeOptions.check: of loops in a block, before it leaves */
     uint64_t block_pc;     /* interpreter: address of the running block's first instruction */
     uint64_t key;          /* isa->context_key, with the TLB generation in its upper half */
@@ -213,7 +213,7 @@ typedef struct VectorHost {
 typedef struct VectorFile {
     unsigned offset, stride; /* stride 0: there are none */
     unsigned count;          /* registers; the same shape goes on behind them with temporaries */
-    unsigned mxcsr;          /* offset of the control word, as the host's MXCSR */
+    unsigned control;        /* offset of the control word, in the host's form */
     uint32_t key_exact;      /* contexts in which operations with .may_fault must be called */
     const VectorHost *host;  /* [n_vectors] */
 } VectorFile;

@@ -113,7 +113,7 @@ const GuestIsa x86_isa = {
     .vector_file = { .offset = X86_OFFSET(vector),
                      .stride = sizeof(X86Vector),
                      .count = X86_XMM_SCRATCH,
-                     .mxcsr = X86_OFFSET(mxcsr),
+                     .control = X86_OFFSET(mxcsr),
                      .key_exact = KEY_MXCSR,
                      .host = x86_vectors_host },
     .fields = x86_fields,

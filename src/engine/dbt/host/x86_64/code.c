@@ -88,14 +88,14 @@ static Mem vector_mem(const Code *code, unsigned vector)
 
 static void make_vectors(Code *code, Emit *e)
 {
-    Mem guest_mxcsr = state_mem(code->isa->vector_file.mxcsr);
+    Mem guest_mxcsr = state_mem(code->isa->vector_file.control);
 
     code->save_vectors = e->at;
     for (unsigned i = 0; i < PINNED; i++) {
         emit_rm(e, X_MOVUPS_STORE, i, vector_mem(code, i));
     }
     emit_rm(e, X_GROUP15, X_STMXCSR, guest_mxcsr);
-    emit_rm(e, X_GROUP15, X_LDMXCSR, CPU_MEM(host_mxcsr));
+    emit_rm(e, X_GROUP15, X_LDMXCSR, CPU_MEM(host_control));
     emit_store_imm(e, 1, CPU_MEM(vectors_live), 0);
     emit_ret(e);
     code->load_vectors = e->at;

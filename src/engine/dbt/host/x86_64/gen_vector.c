@@ -79,7 +79,7 @@ static Meeting meet(const Gen *g, uint64_t offset, unsigned size, unsigned *ret_
     if (!g->code->vectors) {
         return MEETS_NOTHING;
     }
-    if (offset < file->mxcsr + 4U && offset + size > file->mxcsr) {
+    if (offset < file->control + 4U && offset + size > file->control) {
         return MEETS_MORE;
     }
     if (offset + size <= file->offset || offset >= file->offset + PINNED * stride) {

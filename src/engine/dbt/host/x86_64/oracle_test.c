@@ -315,7 +315,7 @@ static const GuestIsa random_isa = {
     .vector_file = { .offset = offsetof(RandomCpu, vector),
                      .stride = VECTOR_STRIDE,
                      .count = VECTORS,
-                     .mxcsr = offsetof(RandomCpu, mxcsr),
+                     .control = offsetof(RandomCpu, mxcsr),
                      .key_exact = 1,
                      .host = vector_host },
     .context_key = context_key,

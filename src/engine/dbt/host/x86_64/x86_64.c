@@ -90,7 +90,7 @@ static uint64_t enter(DbtCpu *cpu, const Block *block)
     const Code *code = cpu->vm->code;
     uint64_t result;
 
-    cpu->host_mxcsr = HOST_MXCSR;
+    cpu->host_control = HOST_MXCSR;
     do {
         cpu->rounds = HEAD_ROUNDS;
         cpu->code_page = align_down(cpu->pc, PAGE_SIZE);
@@ -130,7 +130,7 @@ static RunResult run_once(DbtCpu *cpu, Block *block, unsigned *ret_slot)
 {
     const Code *code = cpu->vm->code;
 
-    cpu->host_mxcsr = HOST_MXCSR;
+    cpu->host_control = HOST_MXCSR;
     cpu->code_page = align_down(cpu->pc, PAGE_SIZE);
     uint64_t result = code->enter(cpu, (const uint8_t *)block->code + HEAD_BYTES);
     if ((result & 0xff) == CODE_FAULT) {
