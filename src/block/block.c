@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The core of the disks, see block.h: opening, bounds, and the moving of data.
+ * Disks are opened and closed here, see block.h; io.c moves their data.
+ *
+ * A chain of images is opened from its base up, each by the options that name it: what an image
+ * says of itself is compared with them, and never opened.
  */
 #include "block/block.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
+#include "block/chain.h"
 #include "block/driver.h"
-#include "common/bits.h"
+#include "block/limits.h"
 #include "common/error.h"
 
-static const BlkDriver *const drivers[] = { &raw_driver, NULL };
+static const BlkDriver *const drivers[] = { &raw_driver, &qcow2_driver, NULL };
 
 const BlkDriver *const *blk_drivers(void)
 {
@@ -29,7 +31,7 @@ const char *blk_driver_summary(const BlkDriver *driver)
     return driver->summary;
 }
 
-static const BlkDriver *find_driver(const char *name, GError **error)
+const BlkDriver *blk_driver_find(const char *name, GError **error)
 {
     g_autoptr(GString) known = g_string_new(NULL);
 
@@ -44,94 +46,136 @@ static const BlkDriver *find_driver(const char *name, GError **error)
     return NULL;
 }
 
-/* Open the file; on success .fd is open. */
-static bool open_file(Blk *blk, GError **error)
+const char *blk_format_of_name(const char *path)
 {
-    int mode = (blk->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
-    int fd = blk->host->open(blk->host->opaque, blk->path, mode);
+    for (const BlkDriver *const *driver = drivers; *driver; driver++) {
+        g_auto(GStrv) suffixes = g_strsplit((*driver)->suffix, " ", 0);
+        for (char **suffix = suffixes; *suffix; suffix++) {
+            if (g_str_has_suffix(path, *suffix)) {
+                return (*driver)->name;
+            }
+        }
+    }
+    return NULL;
+}
 
-    if (fd < 0) {
-        bool may_be_read = !blk->read_only && (fd == -EACCES || fd == -EROFS || fd == -EPERM);
-        set_error(error, "cannot open disk '%s'%s: %s%s", blk->path,
-                  blk->read_only ? "" : " for writing", g_strerror(-fd),
-                  may_be_read ? " (a disk that is only read takes readonly=on)" : "");
+/* Whether what the image says of its base is what we were told. */
+static bool check_backing(const Blk *blk, const BlkOptions *options, GError **error)
+{
+    if (options->no_backing || (!blk->backing_name && !options->backing)) {
+        return true;
+    }
+    if (!blk->backing_name) {
+        set_error(error, "cannot use disk '%s' as based on '%s': it is based on no other image",
+                  options->path, options->backing->path);
         return false;
     }
-    blk->fd = fd;
+    if (!options->backing) {
+        set_error(error,
+                  "cannot use disk '%s' alone: it is based on image '%s', which was not looked for",
+                  options->path, blk->backing_name);
+        return false;
+    }
+    g_autofree char *path = blk_chain_join(options->path, blk->backing_name);
+    if (strcmp(path, options->backing->path)) {
+        set_error(error, "cannot use disk '%s' as based on '%s': it says that it is based on '%s'",
+                  options->path, options->backing->path, path);
+        return false;
+    }
     return true;
 }
 
-/* What kind of file it is, and its size. */
-static bool check_file(Blk *blk, GError **error)
+static void free_blk(Blk *blk)
 {
-    struct stat st;
-    int result = blk->host->stat(blk->host->opaque, blk->fd, &st);
-
-    if (result < 0) {
-        set_error_errno(error, -result, "cannot look at disk '%s'", blk->path);
-        return false;
-    }
-    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-        set_error(error, "cannot use disk '%s': it is %s, not a file or block device", blk->path,
-                  S_ISDIR(st.st_mode) ? "a directory" : "something special");
-        return false;
-    }
-    int64_t size = blk->host->size(blk->host->opaque, blk->fd);
-    if (size < 0) {
-        set_error_errno(error, (int)-size, "cannot find the size of disk '%s'", blk->path);
-        return false;
-    }
-    if (size == 0) {
-        set_error(error, "cannot use disk '%s': it is empty: give it a size with 'truncate -s 1G'",
-                  blk->path);
-        return false;
-    }
-    blk->file_size = (uint64_t)size;
-    return true;
+    blk_file_close(&blk->file);
+    blk_gate_clear(&blk->gate);
+    g_mutex_clear(&blk->unpacked_lock);
+    g_free(blk->unpacked);
+    g_free(blk->backing_name);
+    g_free(blk->backing_format);
+    g_free(blk);
 }
 
-Blk *blk_open(const BlkOptions *options, GError **error)
+/* Open one image; its base, if it has one, is not looked for. */
+static Blk *open_one(const BlkOptions *options, GError **error)
 {
-    const BlkDriver *driver = find_driver(options->format ? options->format : "raw", error);
+    const BlkDriver *driver = blk_driver_find(options->format ? options->format : "raw", error);
+    BlkFileOptions file = {
+        .host = options->host,
+        .path = options->path,
+        .read_only = options->read_only,
+        .direct = options->cache == BLK_CACHE_NONE || options->cache == BLK_CACHE_DIRECTSYNC,
+        .never_sync = options->cache == BLK_CACHE_UNSAFE,
+        .may_be_empty = options->may_be_empty,
+    };
 
     if (!driver) {
         return NULL;
     }
     Blk *blk = g_malloc0(driver->instance_size);
     blk->driver = driver;
-    blk->host = options->host ? options->host : &blk_host_system;
-    blk->path = g_strdup(options->path);
     blk->read_only = options->read_only;
-    if (!open_file(blk, error)) {
-        g_free(blk->path);
+    blk->sync_writes =
+        options->cache == BLK_CACHE_WRITETHROUGH || options->cache == BLK_CACHE_DIRECTSYNC;
+    blk->keep_discard = options->keep_discard;
+    if (!blk_file_open(&blk->file, &file, error)) {
         g_free(blk);
         return NULL;
     }
-    if (!check_file(blk, error) || !blk_lock(blk, error) || !driver->open(blk, error)) {
-        blk->host->close(blk->host->opaque, blk->fd);
-        g_free(blk->path);
-        g_free(blk);
+    blk_gate_init(&blk->gate);
+    g_mutex_init(&blk->unpacked_lock);
+    if (!blk_lock(&blk->file, options->lock, error) || !driver->open(blk, options, error)) {
+        free_blk(blk);
         return NULL;
+    }
+    if (!check_backing(blk, options, error)) {
+        blk_close(blk);
+        return NULL;
+    }
+    return blk;
+}
+
+Blk *blk_open(const BlkOptions *options, GError **error)
+{
+    const BlkOptions *chain[BLK_CHAIN_MAX];
+    unsigned n = 0;
+    Blk *blk = NULL;
+
+    for (const BlkOptions *one = options; one; one = one->no_backing ? NULL : one->backing) {
+        if (n == BLK_CHAIN_MAX) {
+            set_error(error, "cannot open disk '%s': more than %d images are based on each other",
+                      options->path, BLK_CHAIN_MAX);
+            return NULL;
+        }
+        chain[n++] = one;
+    }
+    while (n--) {
+        Blk *next = open_one(chain[n], error);
+        if (!next) {
+            blk_close(blk);
+            return NULL;
+        }
+        next->backing = blk;
+        blk = next;
     }
     return blk;
 }
 
 void blk_close(Blk *blk)
 {
-    if (!blk) {
-        return;
+    while (blk) {
+        Blk *backing = blk->backing;
+        if (blk->driver->close) {
+            blk->driver->close(blk);
+        }
+        free_blk(blk);
+        blk = backing;
     }
-    if (blk->driver->close) {
-        blk->driver->close(blk);
-    }
-    blk->host->close(blk->host->opaque, blk->fd);
-    g_free(blk->path);
-    g_free(blk);
 }
 
 const char *blk_path(const Blk *blk)
 {
-    return blk->path;
+    return blk->file.path;
 }
 
 const char *blk_format(const Blk *blk)
@@ -141,7 +185,7 @@ const char *blk_format(const Blk *blk)
 
 uint64_t blk_size(const Blk *blk)
 {
-    return blk->size;
+    return __atomic_load_n(&blk->size, __ATOMIC_RELAXED);
 }
 
 bool blk_read_only(const Blk *blk)
@@ -149,122 +193,12 @@ bool blk_read_only(const Blk *blk)
     return blk->read_only;
 }
 
-/* What is left of a request: a copy of its iovecs, used up from the front. */
-typedef struct Cursor {
-    struct iovec iov[BLK_MAX_IOV];
-    unsigned first, n;
-} Cursor;
-
-static void advance(Cursor *cursor, size_t len)
+Blk *blk_backing(const Blk *blk)
 {
-    while (len) {
-        struct iovec *iov = &cursor->iov[cursor->first];
-        size_t part = MIN(len, iov->iov_len);
-        iov->iov_base = (uint8_t *)iov->iov_base + part;
-        iov->iov_len -= part;
-        len -= part;
-        if (!iov->iov_len) {
-            cursor->first++;
-        }
-    }
+    return blk->backing;
 }
 
-/* The iovecs that make up the next @len bytes, in @ret; returns how many. */
-static unsigned head(const Cursor *cursor, uint64_t len, struct iovec *ret)
+const char *blk_broken(const Blk *blk)
 {
-    unsigned count = 0;
-
-    for (unsigned i = cursor->first; i < cursor->n && len; i++) {
-        ret[count] = cursor->iov[i];
-        ret[count].iov_len = MIN(ret[count].iov_len, len);
-        len -= ret[count].iov_len;
-        count++;
-    }
-    return count;
-}
-
-/* Move the next bytes of @cursor, at most an extent of the file: how many, or -errno. */
-static ssize_t move_some(Blk *blk, Cursor *cursor, const BlkExtent *extent, bool write)
-{
-    struct iovec iov[BLK_MAX_IOV];
-    unsigned n = head(cursor, extent->len, iov);
-    ssize_t done;
-
-    if (extent->place == BLK_ZERO) {
-        done = 0;
-        for (unsigned i = 0; i < n; i++) {
-            memset(iov[i].iov_base, 0, iov[i].iov_len);
-            done += (ssize_t)iov[i].iov_len;
-        }
-        return done;
-    }
-    do {
-        done = write ? blk->host->pwritev(blk->host->opaque, blk->fd, iov, (int)n,
-                                          (int64_t)extent->offset)
-                     : blk->host->preadv(blk->host->opaque, blk->fd, iov, (int)n,
-                                         (int64_t)extent->offset);
-    } while (done == -EINTR);
-    return done ? done : -EIO; /* the file shrank under us, or takes no more */
-}
-
-static int move(Blk *blk, uint64_t offset, const struct iovec *iov, unsigned n, bool write)
-{
-    Cursor cursor = { .n = n };
-    uint64_t left = 0;
-
-    if (n > BLK_MAX_IOV) {
-        return -EINVAL;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        cursor.iov[i] = iov[i];
-        if (iov[i].iov_len > SIZE_MAX / 2 - left) {
-            return -EINVAL;
-        }
-        left += iov[i].iov_len;
-    }
-    if (!range_inside(offset, left, 0, blk->size)) {
-        return -EINVAL;
-    }
-    while (left) {
-        BlkExtent extent;
-        int result = blk->driver->map(blk, offset, left, write, &extent);
-        if (result < 0) {
-            return result;
-        }
-        ssize_t done = move_some(blk, &cursor, &extent, write);
-        if (done < 0) {
-            return (int)done;
-        }
-        advance(&cursor, (size_t)done);
-        offset += (uint64_t)done;
-        left -= (uint64_t)done;
-    }
-    return 0;
-}
-
-int blk_readv(Blk *blk, uint64_t offset, const struct iovec *iov, unsigned n)
-{
-    return move(blk, offset, iov, n, false);
-}
-
-int blk_writev(Blk *blk, uint64_t offset, const struct iovec *iov, unsigned n)
-{
-    return blk->read_only ? -EROFS : move(blk, offset, iov, n, true);
-}
-
-int blk_flush(Blk *blk)
-{
-    int result = blk->flush_error;
-
-    if (result || blk->read_only) {
-        return result;
-    }
-    result = blk->driver->flush ? blk->driver->flush(blk) : 0;
-    if (!result) {
-        result = blk->host->fdatasync(blk->host->opaque, blk->fd);
-    }
-    /* after a failed sync the host forgets which pages were not written: nothing we could say
-     * later about them would be true */
-    blk->flush_error = result;
-    return result;
+    return __atomic_load_n(&blk->broken, __ATOMIC_ACQUIRE);
 }

@@ -1,76 +1,136 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a disk format consists of, and the calls to the host that it may make.  For the drivers,
- * block.c and tests; everybody else includes block.h.
+ * What a disk format consists of, and what the core keeps of an open disk.  For the drivers, the
+ * core and tests; everybody else includes block.h.
  *
- * Threads: as block.h.
+ * A driver answers where a piece of the disk lies (map) and makes room where there is none
+ * (allocate, link); it moves no data of the disk.  How a write to a new place runs: allocate()
+ * chooses the place and keeps others off that part of the disk; the core writes the data there,
+ * with what surrounds it up to whole units; link() makes the disk refer to it.
+ *
+ * Threads: map() from any; allocate(), link(), zero(), flush() from any thread that may wait.  A
+ * driver has its own locks.  .maintenance is called while no request runs (gate.h).
+ * Read first: block.h, host.h, file.h
  */
 #pragma once
 
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-
 #include "block/block.h"
-
-/* Calls to the host, as the system calls of the same names; -errno on failure.  Tests put their
- * own in to make the Nth call fail. */
-struct BlkHost {
-    void *opaque;
-    int (*open)(void *opaque, const char *path, int flags); /* a descriptor */
-    int (*stat)(void *opaque, int fd, struct stat *st);
-    int64_t (*size)(void *opaque, int fd); /* of a file or block device, in bytes */
-    ssize_t (*preadv)(void *opaque, int fd, const struct iovec *iov, int n, int64_t offset);
-    ssize_t (*pwritev)(void *opaque, int fd, const struct iovec *iov, int n, int64_t offset);
-    int (*fdatasync)(void *opaque, int fd);
-    void (*close)(void *opaque, int fd);
-    /* Open-file-description locks (fcntl(2)) of one byte; NULL: no locking.  Take a shared one: 0
-     * or -errno.  Whether another holds one: 1, 0 or -errno. */
-    int (*lock)(void *opaque, int fd, int64_t byte);
-    int (*is_locked)(void *opaque, int fd, int64_t byte);
-};
-
-extern const BlkHost blk_host_system;
+#include "block/file.h"
+#include "block/gate.h"
+#include "block/image.h"
 
 /* Where a piece of a disk is. */
 typedef enum BlkPlace {
-    BLK_HERE, /* in the file, at .offset */
-    BLK_ZERO, /* nowhere: it reads as zeros */
+    BLK_UNALLOCATED, /* in the backing file; there being none, it reads as zeros */
+    BLK_ZERO,        /* nowhere: it reads as zeros */
+    BLK_HERE,        /* in the file, at .offset */
+    BLK_COMPRESSED,  /* in the file, to be unpacked by the driver's inflate() */
 } BlkPlace;
 
 typedef struct BlkExtent {
     BlkPlace place;
-    uint64_t offset; /* in the file */
+    bool in_place;   /* HERE: may be written where it is */
+    uint64_t offset; /* in the file; COMPRESSED: what inflate() needs to know */
     uint64_t len;    /* how far this holds, 1 to what was asked for */
+    uint32_t skip;   /* COMPRESSED: where the piece begins inside of what is unpacked */
+    uint32_t packed; /* COMPRESSED: length in the file */
 } BlkExtent;
+
+typedef enum BlkMapFlags {
+    BLK_MAP_NO_WAIT = 1 << 0, /* -EAGAIN rather than I/O */
+    BLK_MAP_EXACT = 1 << 1,   /* tell holes of the file from data, at the price of time */
+} BlkMapFlags;
+
+/* A write to a new place.  The disk's bytes from .start to .end go to the file at .host; those
+ * that the request brings are .len from .offset. */
+typedef struct BlkPlan {
+    uint64_t offset, len;
+    uint64_t start, end;
+    uint64_t host;
+    bool fresh; /* nothing was ever written there: zeros need not be */
+    /* the driver's own */
+    struct BlkPlan *next;
+    uint64_t guard_start, guard_end;
+    bool reuses; /* .host belonged to the disk before */
+} BlkPlan;
 
 struct BlkDriver {
     const char *name;
     const char *summary;
+    const char *suffix;   /* of file names that mean this format */
     size_t instance_size; /* of a struct that begins with a Blk */
-    /* With .fd open: sets .size, or fails. */
-    bool (*open)(Blk *blk, GError **error);
-    void (*close)(Blk *blk); /* or NULL; .fd is closed after it */
-    /* Where [@offset, @offset + @len) begins; @for_write: it is about to be written, so make room.
-     * 0 or -errno. */
-    int (*map)(Blk *blk, uint64_t offset, uint64_t len, bool for_write, BlkExtent *ret_extent);
-    int (*flush)(Blk *blk); /* or NULL: metadata needs nothing before fdatasync */
+    /* With .file open: sets .size, or fails.  Opens no other file. */
+    bool (*open)(Blk *blk, const BlkOptions *options, GError **error);
+    void (*close)(Blk *blk); /* or NULL; .file is closed after it */
+    /* Where [@offset, @offset + @len) begins; @flags of BlkMapFlags.  0 or -errno. */
+    int (*map)(Blk *blk, uint64_t offset, uint64_t len, unsigned flags, BlkExtent *ret_extent);
+    /* Unpack @extent into @buf, .unit bytes of it.  0 or -errno. */
+    int (*inflate)(Blk *blk, const BlkExtent *extent, void *buf);
+    /* Plan to write [@offset, @offset + @len), as much of it as suits.  0; 1: map() now says
+     * that it can be written in place; -errno. */
+    int (*allocate)(Blk *blk, uint64_t offset, uint64_t len, BlkPlan *ret_plan);
+    /* The plan's end: @result is how its writing went; not 0: undo it.  0 or -errno. */
+    int (*link)(Blk *blk, BlkPlan *plan, int result);
+    /* Make a range read as zeros, or (@how) have any content.  *@ret_done is how far the answer
+     * holds: 0: it is done; 1: it takes writing zeros; -errno. */
+    int (*zero)(Blk *blk, uint64_t offset, uint64_t len, BlkZero how, uint64_t *ret_done);
+    /* All that was written and linked before is durable, metadata too.  0 or -errno; NULL:
+     * syncing the file does. */
+    int (*flush)(Blk *blk);
+    const struct BlkMaintenance *maintenance;
 };
 
 struct Blk {
     /* fixed after open */
     const BlkDriver *driver;
-    const BlkHost *host;
-    char *path;
-    int fd;
+    BlkFile file;
+    Blk *backing;         /* owned; NULL: none */
+    char *backing_name;   /* as the image has it; NULL: it is not based on another */
+    char *backing_format; /* the same; NULL: not said */
     bool read_only;
-    uint64_t file_size; /* when it was opened */
+    bool sync_writes;  /* each write is flushed */
+    bool keep_discard; /* discards are not passed on to the host */
+    uint32_t unit;     /* what compressed data unpacks to; 0: there is none */
+    /* changes while the gate is closed */
     uint64_t size;
-    /* the I/O thread's */
-    int flush_error; /* of the first flush that failed */
+    /* has its own lock */
+    BlkGate gate;
+    GMutex unpacked_lock;
+    /* lock: unpacked_lock */
+    uint8_t *unpacked; /* the unit that was unpacked last */
+    BlkExtent unpacked_extent;
+    bool unpacked_valid;
+    /* atomic */
+    const char *broken; /* what was found wrong with the image, in words; NULL: nothing */
 };
 
-extern const BlkDriver raw_driver;
+/* The functions of image.h, for one format.  The gate is closed, but for create and
+ * write_compressed.  NULL: the format knows no such thing. */
+typedef struct BlkMaintenance {
+    bool (*create)(const BlkCreate *create, GError **error);
+    void (*info)(Blk *blk, BlkInfo *ret);
+    bool (*check)(Blk *blk, BlkRepair repair, BlkCheck *check, const BlkProgress *progress,
+                  GError **error);
+    bool (*resize)(Blk *blk, uint64_t size, BlkPreallocation preallocation, GError **error);
+    bool (*snapshot_create)(Blk *blk, const char *name, GError **error);
+    bool (*snapshot_delete)(Blk *blk, const char *name, GError **error);
+    bool (*snapshot_apply)(Blk *blk, const char *name, GError **error);
+    bool (*set_backing)(Blk *blk, const char *name, const char *format, GError **error);
+    /* As blk_write_compressed(); 1: it does not get smaller, write it as it is. */
+    int (*write_compressed)(Blk *blk, uint64_t offset, const void *buf, size_t len);
+} BlkMaintenance;
+
+extern const BlkDriver raw_driver, qcow2_driver;
+extern const BlkMaintenance raw_maintenance;
+
+/* The new or emptied file of an image, locked. */
+bool blk_create_file(const BlkCreate *create, BlkFile *ret_file, GError **error);
+
+/* For drivers: read or write within a request that runs already. */
+int blk_read_inside(Blk *blk, uint64_t offset, void *buf, size_t len);
+int blk_zero_inside(Blk *blk, uint64_t offset, uint64_t len, BlkZero how);
+/* Forget unpacked data: room in the file was given back. */
+void blk_forget_unpacked(Blk *blk);
 
 /* Claim the open file against other programs, ours and QEMU's (lock.c). */
-bool blk_lock(Blk *blk, GError **error);
+bool blk_lock(BlkFile *file, BlkLock how, GError **error);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The calls to the host itself, see driver.h.
+ * The calls to the host itself, see host.h.
  */
+#include "block/host.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <unistd.h>
-
-#include "block/driver.h"
 
 static int host_open(void *opaque, const char *path, int flags)
 {
-    int fd = open(path, flags);
+    int fd = open(path, flags, 0644);
 
     return fd < 0 ? -errno : fd;
 }
@@ -66,6 +67,42 @@ static int host_is_locked(void *opaque, int fd, int64_t byte)
     return fcntl(fd, F_OFD_GETLK, &lock) < 0 ? -errno : lock.l_type != F_UNLCK;
 }
 
+static int host_truncate(void *opaque, int fd, int64_t size)
+{
+    return ftruncate(fd, size) < 0 ? -errno : 0;
+}
+
+static int host_range(void *opaque, int fd, BlkHostRange how, int64_t offset, int64_t len)
+{
+    static const int modes[] = {
+        [BLK_HOST_PUNCH] = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+        [BLK_HOST_ZERO] = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+        [BLK_HOST_KEEP] = 0,
+    };
+
+    return fallocate(fd, modes[how], offset, len) < 0 ? -errno : 0;
+}
+
+static int64_t host_seek(void *opaque, int fd, int64_t offset, int data)
+{
+    off_t found = lseek(fd, offset, data ? SEEK_DATA : SEEK_HOLE);
+
+    return found < 0 ? -errno : found;
+}
+
+static unsigned host_direct_align(void *opaque, int fd)
+{
+    unsigned align = 0;
+#ifdef STATX_DIOALIGN
+    struct statx info;
+    if (!statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &info)) {
+        align = info.stx_dio_mem_align > info.stx_dio_offset_align ? info.stx_dio_mem_align
+                                                                   : info.stx_dio_offset_align;
+    }
+#endif
+    return align;
+}
+
 const BlkHost blk_host_system = {
     .open = host_open,
     .stat = host_stat,
@@ -76,4 +113,8 @@ const BlkHost blk_host_system = {
     .close = host_close,
     .lock = host_lock,
     .is_locked = host_is_locked,
+    .truncate = host_truncate,
+    .range = host_range,
+    .seek = host_seek,
+    .direct_align = host_direct_align,
 };

@@ -24,26 +24,26 @@ enum { READ = 1 << 0, WRITE = 1 << 1, WRITE_SAME = 1 << 2, RESIZE = 1 << 3, THIN
 enum { DOES_BASE = 100, FORBIDS_BASE = 200 };
 
 /* Lock a byte for each of @things; 0 or -errno. */
-static int take(Blk *blk, unsigned things, int64_t base)
+static int take(BlkFile *file, unsigned things, int64_t base)
 {
     int result = 0;
 
     for (unsigned n = 0; n < THINGS && !result; n++) {
         if (things & 1U << n) {
-            result = blk->host->lock(blk->host->opaque, blk->fd, base + n);
+            result = file->host->lock(file->host->opaque, file->fd, base + n);
         }
     }
     return result;
 }
 
 /* Whether another has locked a byte of @things: 1, 0 or -errno. */
-static int is_taken(Blk *blk, unsigned things, int64_t base)
+static int is_taken(BlkFile *file, unsigned things, int64_t base)
 {
     int result = 0;
 
     for (unsigned n = 0; n < THINGS && !result; n++) {
         if (things & 1U << n) {
-            result = blk->host->is_locked(blk->host->opaque, blk->fd, base + n);
+            result = file->host->is_locked(file->host->opaque, file->fd, base + n);
         }
     }
     return result;
@@ -99,30 +99,30 @@ static bool is_unsupported(int result)
     return result == -EINVAL || result == -ENOLCK || result == -EOPNOTSUPP || result == -ENOSYS;
 }
 
-bool blk_lock(Blk *blk, GError **error)
+bool blk_lock(BlkFile *file, BlkLock how, GError **error)
 {
-    unsigned does = blk->read_only ? READ : READ | WRITE | RESIZE;
+    unsigned does = file->read_only ? READ : READ | WRITE | RESIZE;
     unsigned forbids = WRITE | RESIZE;
     struct stat st;
 
-    if (!blk->host->lock || !blk->host->is_locked) {
+    if (how == BLK_LOCK_NONE || !file->host->lock || !file->host->is_locked) {
         return true;
     }
-    int result = take(blk, does, DOES_BASE);
-    result = result ? result : take(blk, forbids, FORBIDS_BASE);
-    result = result ? result : is_taken(blk, does, FORBIDS_BASE);
-    result = result ? result : is_taken(blk, forbids, DOES_BASE);
+    int result = take(file, does, DOES_BASE);
+    result = result ? result : take(file, forbids, FORBIDS_BASE);
+    result = result ? result : is_taken(file, does, FORBIDS_BASE);
+    result = result ? result : is_taken(file, forbids, DOES_BASE);
     if (result == 0 || is_unsupported(result)) {
         return true;
     }
     if (result < 0) {
-        set_error_errno(error, -result, "cannot lock disk '%s'", blk->path);
+        set_error_errno(error, -result, "cannot lock disk '%s'", file->path);
         return false;
     }
-    g_autofree char *holder = blk->host->stat(blk->host->opaque, blk->fd, &st) == 0
+    g_autofree char *holder = file->host->stat(file->host->opaque, file->fd, &st) == 0
                                   ? find_holder(&st)
                                   : g_strdup("another process");
-    set_error(error, "cannot use disk '%s': %s is using it%s", blk->path, holder,
-              blk->read_only ? " and may write to it" : ": end that first");
+    set_error(error, "cannot use disk '%s': %s is using it%s", file->path, holder,
+              file->read_only ? " and may write to it" : ": end that first");
     return false;
 }

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "block/block.h"
+#include "block/chain.h"
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/log.h"
@@ -508,10 +508,11 @@ static bool open_disks(Vm *vm, const VmConfig *config, GError **error)
 {
     for (unsigned i = 0; i < config->disks->len; i++) {
         const DiskConfig *disk = g_ptr_array_index(config->disks, i);
+        const char *format = disk->format ? disk->format : blk_format_of_name(disk->file);
         BlkOptions options = { .path = disk->file,
-                               .format = disk->format,
+                               .format = format ? format : "raw",
                                .read_only = disk->read_only };
-        Blk *blk = blk_open(&options, error);
+        Blk *blk = blk_chain_open(&options, error);
         if (!blk) {
             return false;
         }
