@@ -2,6 +2,9 @@
 /*
  * Tests of what devices stand on: shared lines, the I/O thread, saved fields.
  */
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "machine/core/bench.h"
 #include "machine/core/device.h"
 #include "machine/core/io_thread.h"
@@ -90,6 +93,101 @@ static void test_real_thread(void)
         }
         io_task_free(w->task);
         g_free(w); /* ASan and TSan see whoever comes late */
+    }
+    io_thread_free(io);
+}
+
+typedef struct Pipe {
+    int fds[2]; /* what is read, and what is written */
+    IoWatch *watch;
+    unsigned reads;  /* atomic */
+    unsigned inside; /* atomic: the function runs */
+    bool stops;      /* asks for nothing after each read */
+} Pipe;
+
+static void read_pipe(void *opaque, unsigned events)
+{
+    Pipe *pipe = opaque;
+    char byte;
+
+    g_assert_cmpuint(events & IO_READ, !=, 0);
+    __atomic_store_n(&pipe->inside, 1, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < 20; i++) {
+        g_thread_yield(); /* time for somebody to free us, if they don't wait */
+    }
+    if (read(pipe->fds[0], &byte, 1) != 1 || pipe->stops) {
+        io_watch_set(pipe->watch, 0); /* its end, or enough */
+    }
+    __atomic_store_n(&pipe->inside, 0, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&pipe->reads, 1, __ATOMIC_RELAXED);
+}
+
+static void pipe_init(Pipe *p, IoThread *io)
+{
+    g_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p->fds) == 0);
+    p->watch = io_watch_new(io, p->fds[0], read_pipe, p);
+}
+
+static void pipe_clear(Pipe *p)
+{
+    io_watch_free(p->watch);
+    g_assert_cmpuint(__atomic_load_n(&p->inside, __ATOMIC_RELAXED), ==, 0);
+    close(p->fds[0]);
+    close(p->fds[1]);
+}
+
+static void test_watch(void)
+{
+    IoThread *io = io_thread_new_manual();
+    Pipe p = { 0 };
+
+    pipe_init(&p, io);
+    g_assert(write(p.fds[1], "abc", 3) == 3);
+    io_thread_run_all(io);
+    g_assert_cmpuint(p.reads, ==, 0); /* nobody asked */
+    io_watch_set(p.watch, IO_READ);
+    io_thread_run_all(io);
+    g_assert_cmpuint(p.reads, ==, 3);
+    p.stops = true;
+    g_assert(write(p.fds[1], "abc", 3) == 3);
+    io_thread_run_all(io);
+    g_assert_cmpuint(p.reads, ==, 4);
+    io_watch_set(p.watch, IO_READ);
+    io_thread_run_all(io);
+    g_assert_cmpuint(p.reads, ==, 5);
+    /* the other end hangs up: told once more, though there is a byte */
+    p.stops = false;
+    shutdown(p.fds[1], SHUT_RDWR);
+    io_watch_set(p.watch, IO_READ);
+    io_thread_run_all(io);
+    g_assert_cmpuint(p.reads, ==, 7);
+    pipe_clear(&p);
+    io_thread_free(io);
+}
+
+/* Freeing a watch waits for its function; tasks and watches both get their turn. */
+static void test_real_watch(void)
+{
+    IoThread *io = io_thread_new("io-test");
+
+    for (unsigned round = 0; round < 200; round++) {
+        Work *w = g_new0(Work, 1);
+        Pipe *p = g_new0(Pipe, 1);
+        pipe_init(p, io);
+        w->again = 1U << 30; /* keeps itself busy */
+        w->task = io_task_new(io, work, w);
+        io_task_schedule(w->task);
+        io_watch_set(p->watch, IO_READ);
+        g_assert(write(p->fds[1], "abcdef", 6) == 6);
+        while (round % 2 && __atomic_load_n(&p->reads, __ATOMIC_RELAXED) < 3) {
+            g_thread_yield();
+        }
+        g_assert_cmpuint(__atomic_load_n(&w->again, __ATOMIC_RELAXED), >, 0);
+        pipe_clear(p);
+        __atomic_store_n(&w->again, 0, __ATOMIC_RELAXED);
+        io_task_free(w->task);
+        g_free(p);
+        g_free(w);
     }
     io_thread_free(io);
 }
@@ -221,6 +319,8 @@ int main(int argc, char **argv)
     g_test_add_func("/core/irq/merge", test_merge);
     g_test_add_func("/core/io-thread/manual", test_manual_thread);
     g_test_add_func("/core/io-thread/real", test_real_thread);
+    g_test_add_func("/core/io-thread/watch", test_watch);
+    g_test_add_func("/core/io-thread/real-watch", test_real_watch);
     g_test_add_func("/core/saved/round-trip", test_save_and_load);
     g_test_add_func("/core/saved/hostile", test_hostile_state);
     g_test_add_func("/core/catalog", test_catalog);
