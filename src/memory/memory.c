@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's address map, see memory.h.
- *
- * Three sorted arrays (RAM, MMIO, ports), searched by halves.
+ * The guest's address map, see memory.h: blocks of RAM, windows, and accesses by what map.h says
+ * stands where.
  */
 #include "memory/memory.h"
 
@@ -14,23 +13,44 @@
 
 #include "common/bits.h"
 #include "common/error.h"
+#include "memory/map.h"
+
+enum { PORTS = 0x10000 };
 
 struct GuestMemory {
     /* fixed after the machine is built */
-    GArray *ram;  /* RamRegion, by gpa */
-    GArray *mmio; /* IoRegion, by base */
-    GArray *pio;  /* IoRegion, by base */
+    GPtrArray *blocks;  /* of RamBlock */
+    GPtrArray *windows; /* of GmWindow, in order of creation */
     GmWrittenFn written;
     void *written_opaque;
+    GmChangedFn changed;
+    void *changed_opaque;
+    /* written under .lock */
+    Map memory, ports;
+    GRecMutex lock; /* of whoever moves windows */
+    /* lock: lock */
+    unsigned changing; /* depth of gm_change_begin() */
+    bool memory_stale, ports_stale;
 };
+
+static void free_block(gpointer data)
+{
+    RamBlock *block = data;
+
+    munmap(block->hva, block->size);
+    close(block->memfd);
+    g_free(block);
+}
 
 GuestMemory *gm_new(void)
 {
     GuestMemory *gm = g_new0(GuestMemory, 1);
 
-    gm->ram = g_array_new(FALSE, FALSE, sizeof(RamRegion));
-    gm->mmio = g_array_new(FALSE, FALSE, sizeof(IoRegion));
-    gm->pio = g_array_new(FALSE, FALSE, sizeof(IoRegion));
+    gm->blocks = g_ptr_array_new_with_free_func(free_block);
+    gm->windows = g_ptr_array_new_with_free_func(g_free);
+    map_init(&gm->memory);
+    map_init(&gm->ports);
+    g_rec_mutex_init(&gm->lock);
     return gm;
 }
 
@@ -39,19 +59,16 @@ void gm_free(GuestMemory *gm)
     if (!gm) {
         return;
     }
-    for (guint i = 0; i < gm->ram->len; i++) {
-        RamRegion *ram = &g_array_index(gm->ram, RamRegion, i);
-        munmap(ram->hva, ram->size);
-        close(ram->memfd);
-    }
-    g_array_free(gm->ram, TRUE);
-    g_array_free(gm->mmio, TRUE);
-    g_array_free(gm->pio, TRUE);
+    map_clear(&gm->memory);
+    map_clear(&gm->ports);
+    g_ptr_array_free(gm->windows, TRUE);
+    g_ptr_array_free(gm->blocks, TRUE);
+    g_rec_mutex_clear(&gm->lock);
     g_free(gm);
 }
 
-/* A sealed memfd of @size bytes, mapped; sets the region's hva and memfd. */
-static bool map_ram(RamRegion *ram, GError **error)
+/* A sealed memfd of the block's size, mapped; sets its hva and memfd. */
+static bool map_block(RamBlock *ram, GError **error)
 {
     int fd = memfd_create("insula-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -78,99 +95,222 @@ static bool map_ram(RamRegion *ram, GError **error)
     return true;
 }
 
-static gint by_gpa(gconstpointer a, gconstpointer b)
+RamBlock *gm_add_block(GuestMemory *gm, const char *name, uint64_t size, GError **error)
 {
-    const RamRegion *x = a, *y = b;
+    RamBlock *block = g_new0(RamBlock, 1);
 
-    return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
+    g_assert(size && size % 4096 == 0);
+    block->name = name;
+    block->size = size;
+    if (!map_block(block, error)) {
+        g_free(block);
+        return NULL;
+    }
+    g_ptr_array_add(gm->blocks, block);
+    return block;
 }
 
-static gint by_base(gconstpointer a, gconstpointer b)
+RamBlock *const *gm_blocks(const GuestMemory *gm, size_t *ret_n)
 {
-    const IoRegion *x = a, *y = b;
+    *ret_n = gm->blocks->len;
+    return (RamBlock *const *)gm->blocks->pdata;
+}
 
-    return x->base < y->base ? -1 : x->base > y->base;
+/* --- windows --- */
+
+/* Make the maps true again.  Lock: held. */
+static void rebuild(GuestMemory *gm)
+{
+    if (gm->memory_stale) {
+        gm->memory_stale = false;
+        map_build(&gm->memory, gm->windows, false, gm->changed, gm->changed_opaque);
+    }
+    if (gm->ports_stale) {
+        gm->ports_stale = false;
+        map_build(&gm->ports, gm->windows, true, NULL, NULL);
+    }
+}
+
+void gm_change_begin(GuestMemory *gm)
+{
+    g_rec_mutex_lock(&gm->lock);
+    gm->changing++;
+}
+
+void gm_change_end(GuestMemory *gm)
+{
+    if (--gm->changing == 0) {
+        rebuild(gm);
+    }
+    g_rec_mutex_unlock(&gm->lock);
+}
+
+static void place(GuestMemory *gm, GmWindow *window, bool shown, uint64_t base)
+{
+    shown = shown && range_inside(base, window->config.io.size, 0, window->limit);
+    gm_change_begin(gm);
+    if (shown != window->shown || (shown && base != window->base)) {
+        window->base = base;
+        window->shown = shown;
+        gm->memory_stale |= !window->config.ports;
+        gm->ports_stale |= window->config.ports;
+    }
+    gm_change_end(gm);
+}
+
+GmWindow *gm_add_window(GuestMemory *gm, const GmWindowConfig *config)
+{
+    GmWindow *window = g_new0(GmWindow, 1);
+
+    g_assert(config->io.size && (config->block || config->io.ops));
+    g_assert(!config->io.ops || config->io.ops->sizes);
+    g_assert(!config->block || (!config->ports && range_inside(config->offset, config->io.size, 0,
+                                                               config->block->size)));
+    window->config = *config;
+    window->limit = config->ports ? PORTS : MAP_END;
+    gm_change_begin(gm);
+    g_ptr_array_add(gm->windows, window);
+    map_reserve(config->ports ? &gm->ports : &gm->memory, gm->windows->len);
+    gm_change_end(gm);
+    place(gm, window, !config->hidden, config->io.base);
+    return window;
+}
+
+void gm_window_show(GuestMemory *gm, GmWindow *window, uint64_t base)
+{
+    place(gm, window, true, base);
+}
+
+void gm_window_hide(GuestMemory *gm, GmWindow *window)
+{
+    place(gm, window, false, 0);
+}
+
+/* Things that stand still are put apart from each other by who builds the machine. */
+static void assert_apart(const GuestMemory *gm, const GmWindowConfig *config)
+{
+    for (guint i = 0; i < gm->windows->len; i++) {
+        const GmWindow *other = g_ptr_array_index(gm->windows, i);
+        if (other->shown && other->config.ports == config->ports &&
+            other->config.priority == config->priority) {
+            g_assert(!ranges_overlap(config->io.base, config->io.size, other->base,
+                                     other->config.io.size));
+        }
+    }
 }
 
 bool gm_add_ram(GuestMemory *gm, uint64_t gpa, uint64_t size, GError **error)
 {
-    RamRegion ram = { .gpa = gpa, .size = size };
+    GmWindowConfig config = {
+        .io = { .name = "ram", .base = gpa, .size = size },
+        .priority = GM_RAM,
+    };
 
-    g_assert(size && size % 4096 == 0 && gpa % 4096 == 0);
-    for (guint i = 0; i < gm->ram->len; i++) {
-        const RamRegion *other = &g_array_index(gm->ram, RamRegion, i);
-        g_assert(!ranges_overlap(gpa, size, other->gpa, other->size));
-    }
-    if (!map_ram(&ram, error)) {
+    g_assert(gpa % 4096 == 0);
+    assert_apart(gm, &config);
+    config.block = gm_add_block(gm, "ram", size, error);
+    if (!config.block) {
         return false;
     }
-    g_array_append_val(gm->ram, ram);
-    g_array_sort(gm->ram, by_gpa);
+    gm_add_window(gm, &config);
     return true;
 }
 
-static void add_io(GArray *regions, const IoRegion *region)
+static void add_registers(GuestMemory *gm, const IoRegion *region, bool ports)
 {
-    g_assert(region->size && region->ops->sizes);
-    for (guint i = 0; i < regions->len; i++) {
-        const IoRegion *other = &g_array_index(regions, IoRegion, i);
-        g_assert(!ranges_overlap(region->base, region->size, other->base, other->size));
-    }
-    g_array_append_vals(regions, region, 1);
-    g_array_sort(regions, by_base);
+    GmWindowConfig config = { .io = *region, .ports = ports, .priority = GM_FIXED };
+
+    g_assert(region->base + region->size <= (ports ? PORTS : MAP_END));
+    assert_apart(gm, &config);
+    gm_add_window(gm, &config);
 }
 
 void gm_add_mmio(GuestMemory *gm, const IoRegion *region)
 {
-    add_io(gm->mmio, region);
+    add_registers(gm, region, false);
 }
 
 void gm_add_pio(GuestMemory *gm, const IoRegion *region)
 {
-    g_assert(region->base + region->size <= 0x10000);
-    add_io(gm->pio, region);
+    add_registers(gm, region, true);
 }
 
-const RamRegion *gm_ram_regions(const GuestMemory *gm, size_t *ret_n)
+void gm_set_changed(GuestMemory *gm, GmChangedFn fn, void *opaque)
 {
-    *ret_n = gm->ram->len;
-    return (const RamRegion *)(void *)gm->ram->data;
+    gm->changed = fn;
+    gm->changed_opaque = opaque;
 }
+
+/* --- RAM --- */
 
 uint64_t gm_ram_size(const GuestMemory *gm)
 {
     uint64_t size = 0;
 
-    for (guint i = 0; i < gm->ram->len; i++) {
-        size += g_array_index(gm->ram, RamRegion, i).size;
+    for (guint i = 0; i < gm->windows->len; i++) {
+        const GmWindow *window = g_ptr_array_index(gm->windows, i);
+        if (window->config.priority == GM_RAM) {
+            size += window->config.io.size;
+        }
     }
     return size;
 }
 
-const RamRegion *gm_find_ram(const GuestMemory *gm, uint64_t gpa)
+static RamRange range_of(const MapPart *part)
 {
-    for (guint i = 0; i < gm->ram->len; i++) {
-        const RamRegion *ram = &g_array_index(gm->ram, RamRegion, i);
-        if (gpa - ram->gpa < ram->size) {
-            return ram;
-        }
+    return (RamRange){ part->start, part->size, part->hva, !window_is_writable(part->window) };
+}
+
+bool gm_find_ram(const GuestMemory *gm, uint64_t gpa, RamRange *ret_range)
+{
+    MapPart part;
+
+    if (!map_find(&gm->memory, gpa, &part) || !part.hva) {
+        return false;
     }
-    return NULL;
+    *ret_range = range_of(&part);
+    return true;
+}
+
+bool gm_next_ram(const GuestMemory *gm, uint64_t gpa, RamRange *ret_range)
+{
+    MapPart part;
+
+    while (map_next(&gm->memory, gpa, &part)) {
+        if (part.hva) {
+            *ret_range = range_of(&part);
+            return true;
+        }
+        gpa = part.start + part.size;
+    }
+    return false;
+}
+
+static uint8_t *find_bytes(const GuestMemory *gm, uint64_t gpa, uint64_t len, bool write)
+{
+    MapPart part;
+
+    if (!len || !map_find(&gm->memory, gpa, &part) || !part.hva ||
+        !range_inside(gpa, len, part.start, part.size) ||
+        (write && !window_is_writable(part.window))) {
+        return NULL;
+    }
+    return part.hva + (gpa - part.start);
 }
 
 void *gm_ram(const GuestMemory *gm, uint64_t gpa, uint64_t len)
 {
-    const RamRegion *ram = gm_find_ram(gm, gpa);
+    return find_bytes(gm, gpa, len, true);
+}
 
-    if (!ram || !len || !range_inside(gpa, len, ram->gpa, ram->size)) {
-        return NULL;
-    }
-    return ram->hva + (gpa - ram->gpa);
+const void *gm_rom(const GuestMemory *gm, uint64_t gpa, uint64_t len)
+{
+    return find_bytes(gm, gpa, len, false);
 }
 
 bool gm_read(const GuestMemory *gm, uint64_t gpa, void *buf, size_t len)
 {
-    const void *hva = gm_ram(gm, gpa, len);
+    const void *hva = gm_rom(gm, gpa, len);
 
     if (!hva) {
         return len == 0;
@@ -204,107 +344,128 @@ void gm_written(GuestMemory *gm, uint64_t gpa, uint64_t len)
     }
 }
 
-/* The region that holds @address: the last that begins at or below it. */
-static const IoRegion *find_io(const GArray *regions, uint64_t address)
-{
-    const IoRegion *all = (const IoRegion *)(void *)regions->data;
-    guint low = 0, high = regions->len;
+/* --- registers --- */
 
-    while (low < high) {
-        guint middle = (low + high) / 2;
-        if (all[middle].base <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low && address - all[low - 1].base < all[low - 1].size ? &all[low - 1] : NULL;
+static const IoRegion *find_region(const Map *map, uint64_t address)
+{
+    MapPart part;
+
+    return map_find(map, address, &part) && part.window->config.io.ops ? &part.window->config.io
+                                                                       : NULL;
 }
 
 const IoRegion *gm_find_mmio(const GuestMemory *gm, uint64_t gpa)
 {
-    return find_io(gm->mmio, gpa);
+    return find_region(&gm->memory, gpa);
 }
 
 const IoRegion *gm_find_pio(const GuestMemory *gm, uint16_t port)
 {
-    return find_io(gm->pio, port);
+    return find_region(&gm->ports, port);
 }
 
-/* The widest access that @region takes at @address with at most @size bytes left, or 0. */
-static unsigned io_step(const IoRegion *region, uint64_t address, unsigned size)
+/* The widest access that the part takes at @address with at most @size bytes left, or 0. */
+static unsigned io_step(const MapPart *part, uint64_t address, unsigned size)
 {
+    unsigned sizes = part->window->config.io.ops ? part->window->config.io.ops->sizes : 1;
+
     for (unsigned step = size; step; step >>= 1) {
-        if ((region->ops->sizes & step) &&
-            range_inside(address, step, region->base, region->size)) {
+        if ((sizes & step) && range_inside(address, step, part->start, part->size)) {
             return step;
         }
     }
     return 0;
 }
 
-static uint64_t io_read(const GArray *regions, uint64_t address, unsigned size)
+static uint64_t call_read(const MapPart *part, uint64_t address, unsigned size)
 {
-    uint64_t value = 0;
+    const IoRegion *io = &part->window->config.io;
 
-    for (unsigned done = 0, step; done < size; done += step) {
-        const IoRegion *region = find_io(regions, address + done);
-        uint64_t part = UINT64_MAX;
-
-        step = 1;
-        unsigned allowed = region ? io_step(region, address + done, size - done) : 0;
-        if (allowed) {
-            step = allowed;
-            if (region->lock) {
-                g_mutex_lock(region->lock);
-            }
-            part = region->ops->read(region->opaque, address + done - region->base, step);
-            if (region->lock) {
-                g_mutex_unlock(region->lock);
-            }
-        }
-        value |= (part & bits_mask(step * 8)) << (done * 8);
+    if (io->lock) {
+        g_mutex_lock(io->lock);
+    }
+    uint64_t value = io->ops->read(io->opaque, address - part->origin, size);
+    if (io->lock) {
+        g_mutex_unlock(io->lock);
     }
     return value;
 }
 
-static void io_write(const GArray *regions, uint64_t address, uint64_t value, unsigned size)
+static void call_write(const MapPart *part, uint64_t address, uint64_t value, unsigned size)
 {
+    const IoRegion *io = &part->window->config.io;
+
+    if (io->lock) {
+        g_mutex_lock(io->lock);
+    }
+    io->ops->write(io->opaque, address - part->origin, value, size);
+    if (io->lock) {
+        g_mutex_unlock(io->lock);
+    }
+}
+
+static uint64_t io_read(const Map *map, uint64_t address, unsigned size)
+{
+    uint64_t value = 0;
+
     for (unsigned done = 0, step; done < size; done += step) {
-        const IoRegion *region = find_io(regions, address + done);
+        MapPart part;
+        uint64_t bytes = UINT64_MAX;
 
         step = 1;
-        unsigned allowed = region ? io_step(region, address + done, size - done) : 0;
+        if (map_find(map, address + done, &part)) {
+            if (part.hva) {
+                bytes = part.hva[address + done - part.start];
+            } else if (io_step(&part, address + done, size - done)) {
+                step = io_step(&part, address + done, size - done);
+                bytes = call_read(&part, address + done, step);
+            }
+        }
+        value |= (bytes & bits_mask(step * 8)) << (done * 8);
+    }
+    return value;
+}
+
+static void io_write(GuestMemory *gm, const Map *map, uint64_t address, uint64_t value,
+                     unsigned size)
+{
+    for (unsigned done = 0, step; done < size; done += step) {
+        MapPart part;
+        uint64_t at = address + done;
+
+        step = 1;
+        if (!map_find(map, at, &part)) {
+            continue;
+        }
+        if (window_is_writable(part.window)) {
+            part.hva[at - part.start] = (uint8_t)(value >> (done * 8));
+            gm_written(gm, at, 1);
+            continue;
+        }
+        unsigned allowed = part.window->config.io.ops ? io_step(&part, at, size - done) : 0;
         if (allowed) {
             step = allowed;
-            uint64_t part = (value >> (done * 8)) & bits_mask(step * 8);
-            if (region->lock) {
-                g_mutex_lock(region->lock);
-            }
-            region->ops->write(region->opaque, address + done - region->base, part, step);
-            if (region->lock) {
-                g_mutex_unlock(region->lock);
-            }
+            call_write(&part, at, (value >> (done * 8)) & bits_mask(step * 8), step);
         }
     }
 }
 
 uint64_t gm_mmio_read(GuestMemory *gm, uint64_t gpa, unsigned size)
 {
-    return io_read(gm->mmio, gpa, size);
+    return io_read(&gm->memory, gpa, size);
 }
 
 void gm_mmio_write(GuestMemory *gm, uint64_t gpa, uint64_t value, unsigned size)
 {
-    io_write(gm->mmio, gpa, value, size);
+    io_write(gm, &gm->memory, gpa, value, size);
 }
 
 uint64_t gm_pio_read(GuestMemory *gm, uint16_t port, unsigned size)
 {
-    return io_read(gm->pio, port, size);
+    return io_read(&gm->ports, port, size);
 }
 
 void gm_pio_write(GuestMemory *gm, uint16_t port, uint64_t value, unsigned size)
 {
-    io_write(gm->pio, port, value, size);
+    io_write(gm, &gm->ports, port, value, size);
 }

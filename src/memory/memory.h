@@ -4,16 +4,22 @@
  *
  *   gpa   guest physical address            hva   host pointer to the same byte of RAM
  *
- * The map is built once, before the first vCPU runs, and is only read afterwards.  RAM is a sealed
- * shared memfd per region.  A device reaches guest memory only through gm_read(), gm_write() and
- * gm_ram(), which check bounds once and never reach another device's registers.
+ * Things stand in windows: a place, and what is there.  Most windows stand still for ever; a guest
+ * moves some (a PCI device's BARs, ROM that covers RAM), at any time, and anywhere.  Where windows
+ * overlap, the one of higher priority is seen, among equals the older one.
+ *
+ * RAM is a sealed shared memfd per block.  A device reaches guest memory only through gm_read(),
+ * gm_write(), gm_ram() and gm_rom(), which check bounds once and never reach another device's
+ * registers.  Blocks stay mapped as long as the GuestMemory, so an hva stays good whatever the
+ * guest moves.
  *
  * Whoever writes guest RAM, other than a vCPU executing an instruction, says so with gm_written()
  * before it makes the result visible to the guest (an index, an interrupt): translated code of
  * those bytes is dropped then.  gm_write() does so by itself; users of gm_ram() do it by hand.
  *
- * Threads: building on one thread; then everything from any thread.  An access to registers takes
- * the region's lock around the handler.
+ * Threads: adding windows on one thread, while no vCPU runs; everything else from any thread.  An
+ * access to registers takes the region's lock around the handler.  Windows may be moved with
+ * devices' locks held, also from inside a handler.
  */
 #pragma once
 
@@ -42,35 +48,92 @@ typedef struct IoRegion {
     GMutex *lock; /* taken around the handlers; NULL for none */
 } IoRegion;
 
-typedef struct RamRegion {
-    uint64_t gpa;
-    uint64_t size; /* in bytes, a multiple of 4096 */
+/* Host memory that a guest may be shown: RAM, ROM, the memory of a screen. */
+typedef struct RamBlock {
+    const char *name; /* static */
+    uint64_t size;    /* in bytes, a multiple of 4096 */
     uint8_t *hva;
     int memfd;
-    bool read_only; /* to the guest (ROM); writes are dropped */
-} RamRegion;
+} RamBlock;
+
+/* RAM, or ROM, as the guest sees it now. */
+typedef struct RamRange {
+    uint64_t gpa, size;
+    uint8_t *hva;
+    bool read_only; /* to the guest; writes go to registers, or nowhere */
+} RamRange;
 
 GuestMemory *gm_new(void);
 /* Unmaps RAM.  Regions' opaque pointers stay their owners'.  @gm may be NULL. */
 void gm_free(GuestMemory *gm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GuestMemory, gm_free)
 
-/* Add zeroed RAM.  Fails if it overlaps another region or the host refuses the memory. */
+/* A zeroed block that nobody sees yet; it belongs to @gm. */
+RamBlock *gm_add_block(GuestMemory *gm, const char *name, uint64_t size, GError **error);
+/* All blocks in the order in which they were added; *@ret_n is how many.  Belongs to @gm. */
+RamBlock *const *gm_blocks(const GuestMemory *gm, size_t *ret_n);
+
+/* --- windows --- */
+
+typedef enum GmPriority {
+    GM_BAR,   /* a place that the guest chose: anything else covers it */
+    GM_RAM,   /* the machine's RAM */
+    GM_FIXED, /* registers of the board */
+    GM_COVER, /* what the board puts over RAM or registers */
+} GmPriority;
+
+typedef struct GmWindow GmWindow;
+
+typedef struct GmWindowConfig {
+    IoRegion io; /* .name, .size and first .base; .ops NULL: no registers */
+    /* NULL, or RAM: .io.size bytes from .offset of the block.  Registers (.io.ops) then only get
+     * the guest's writes, and only if .read_only. */
+    const RamBlock *block;
+    uint64_t offset;
+    bool read_only;
+    bool ports; /* in the space of ports */
+    bool hidden;
+    GmPriority priority;
+} GmWindowConfig;
+
+/* A new window.  @config is copied. */
+GmWindow *gm_add_window(GuestMemory *gm, const GmWindowConfig *config);
+/* Put the window to @base.  Where the address space has no such place the window is hidden. */
+void gm_window_show(GuestMemory *gm, GmWindow *window, uint64_t base);
+void gm_window_hide(GuestMemory *gm, GmWindow *window);
+/* Around several moves that shall become visible at once; the lock between is @gm's own, a leaf
+ * but for the engine's.  Nests. */
+void gm_change_begin(GuestMemory *gm);
+void gm_change_end(GuestMemory *gm);
+
+/* Add zeroed RAM at @gpa: a block in a window that stands still.  Fails if the host refuses the
+ * memory; overlap with other RAM is our own bug (asserted). */
 bool gm_add_ram(GuestMemory *gm, uint64_t gpa, uint64_t size, GError **error);
-/* Add registers; @region is copied.  Overlap with another region is our own bug (asserted). */
+/* Add registers that stand still; @region is copied.  Overlap with others is our own bug. */
 void gm_add_mmio(GuestMemory *gm, const IoRegion *region);
 void gm_add_pio(GuestMemory *gm, const IoRegion *region);
 
-/* All RAM regions in order of address; *@ret_n is how many.  Belongs to @gm. */
-const RamRegion *gm_ram_regions(const GuestMemory *gm, size_t *ret_n);
-/* Bytes of RAM in all regions. */
+/* Bytes of RAM that gm_add_ram() added. */
 uint64_t gm_ram_size(const GuestMemory *gm);
-/* The RAM region that holds @gpa, or NULL. */
-const RamRegion *gm_find_ram(const GuestMemory *gm, uint64_t gpa);
+/* The range of RAM or ROM around @gpa; false: there is none. */
+bool gm_find_ram(const GuestMemory *gm, uint64_t gpa, RamRange *ret_range);
+/* The first range of RAM or ROM that ends above @gpa; false: there is none. */
+bool gm_next_ram(const GuestMemory *gm, uint64_t gpa, RamRange *ret_range);
 
-/* The hva of [@gpa, @gpa + @len) if all of it is one RAM region, else NULL.  @len 0 gives NULL. */
+/* Who is told when RAM comes, goes or changes within a range of addresses; at most one, set before
+ * the first vCPU runs.  Called after the change, on the thread that made it, for each range, with
+ * @gm's lock held; it may look at the map, but not wait for a vCPU. */
+typedef void (*GmChangedFn)(void *opaque, uint64_t gpa, uint64_t len);
+void gm_set_changed(GuestMemory *gm, GmChangedFn fn, void *opaque);
+
+/* --- RAM --- */
+
+/* The hva of [@gpa, @gpa + @len) if all of it is one range of RAM, else NULL.  @len 0 gives NULL. */
 void *gm_ram(const GuestMemory *gm, uint64_t gpa, uint64_t len);
-/* Copy between guest RAM and @buf.  False, with nothing copied, unless all of it is RAM. */
+/* The same, to read from RAM or ROM. */
+const void *gm_rom(const GuestMemory *gm, uint64_t gpa, uint64_t len);
+/* Copy between guest RAM (or from ROM) and @buf.  False, with nothing copied, unless all of it is
+ * there. */
 bool gm_read(const GuestMemory *gm, uint64_t gpa, void *buf, size_t len);
 bool gm_write(GuestMemory *gm, uint64_t gpa, const void *buf, size_t len);
 
@@ -79,12 +142,14 @@ typedef void (*GmWrittenFn)(void *opaque, uint64_t gpa, uint64_t len);
 void gm_set_written(GuestMemory *gm, GmWrittenFn fn, void *opaque);
 void gm_written(GuestMemory *gm, uint64_t gpa, uint64_t len);
 
+/* --- registers --- */
+
 /* A vCPU's access to registers.  @size is 1, 2, 4 or 8 (ports: up to 4).  Where nothing is, reads
- * give ones and writes vanish. */
+ * give ones and writes vanish.  What has become RAM meanwhile is read or written as such. */
 uint64_t gm_mmio_read(GuestMemory *gm, uint64_t gpa, unsigned size);
 void gm_mmio_write(GuestMemory *gm, uint64_t gpa, uint64_t value, unsigned size);
 uint64_t gm_pio_read(GuestMemory *gm, uint16_t port, unsigned size);
 void gm_pio_write(GuestMemory *gm, uint16_t port, uint64_t value, unsigned size);
-/* The region at @gpa or @port, or NULL; for logs. */
+/* The registers at @gpa or @port, or NULL; for logs and tests.  Its .base is that of the start. */
 const IoRegion *gm_find_mmio(const GuestMemory *gm, uint64_t gpa);
 const IoRegion *gm_find_pio(const GuestMemory *gm, uint16_t port);

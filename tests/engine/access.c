@@ -111,6 +111,72 @@ static void mmio_sizes(const Engine *engine)
     g_assert_cmphex(bench_peek(bench, BENCH_DATA + 16), ==, UINT64_MAX); /* nobody there */
 }
 
+/* ROM that can cover RAM. */
+typedef struct Cover {
+    GuestMemory *memory;
+    GmWindow *window;
+    unsigned stores;
+} Cover;
+
+enum { COVER_GPA = 0x50000, COVER_SIZE = 0x1000, COVER_PORT = 0x180 };
+
+static uint64_t cover_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return 0;
+}
+
+static void cover_show(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    Cover *cover = opaque;
+
+    gm_window_show(cover->memory, cover->window, COVER_GPA);
+}
+
+/* What the guest stores into the ROM. */
+static void cover_store(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    Cover *cover = opaque;
+
+    cover->stores++;
+    if (offset == 0x100 && value == 0x55) {
+        gm_window_hide(cover->memory, cover->window);
+    }
+}
+
+static const IoOps cover_port_ops = { cover_read, cover_show, 1 };
+static const IoOps cover_ops = { cover_read, cover_store, 1 | 2 | 4 | 8 };
+
+/* Memory that a device takes away and gives back is seen at once, as data and as code. */
+static void moved_memory(const Engine *engine)
+{
+    static const uint8_t in_ram[] = { 0xb0, 1, 0xc3 }; /* mov al, 1; ret */
+    static const uint8_t in_rom[] = { 0xb0, 2, 0xc3 };
+    static const uint8_t want[8] = { 1, 2, 2, 2, 1, 1 };
+    g_autoptr(Bench) bench = bench_new(engine, NULL);
+    Cover cover = { .memory = bench->memory };
+    RamBlock *rom = gm_add_block(bench->memory, "rom", COVER_SIZE, NULL);
+
+    memcpy(rom->hva, in_rom, sizeof(in_rom));
+    cover.window =
+        gm_add_window(bench->memory, &(GmWindowConfig){
+                                         .io = { "rom", COVER_GPA, COVER_SIZE, &cover_ops, &cover },
+                                         .block = rom,
+                                         .read_only = true,
+                                         .hidden = true,
+                                         .priority = GM_COVER,
+                                     });
+    gm_add_pio(bench->memory, &(IoRegion){ "cover", COVER_PORT, 1, &cover_port_ops, &cover });
+    gm_write(bench->memory, COVER_GPA, in_ram, sizeof(in_ram));
+    BENCH_LOAD(bench, cover);
+    for (unsigned i = 1; i <= 20; i++) {
+        bench_poke(bench, BENCH_DATA, 0);
+        bench_start(bench, 0, BENCH_LONG, 0);
+        bench_run_to_stop(bench, 0);
+        g_assert_cmpmem(gm_ram(bench->memory, BENCH_DATA, 8), 8, want, 8);
+        g_assert_cmpuint(cover.stores, ==, 2 * i);
+    }
+}
+
 static void triple_fault(const Engine *engine)
 {
     g_autoptr(Bench) bench = bench_new(engine, NULL);
@@ -234,6 +300,7 @@ const BenchCase access_cases[] = {
     { "access/port-sizes", port_sizes },
     { "access/port-strings", port_strings },
     { "access/mmio-sizes", mmio_sizes },
+    { "access/memory-that-moves-is-seen-at-once", moved_memory },
     { "access/triple-fault-is-shutdown", triple_fault },
     { "access/code-rewritten-by-a-device-runs", rewritten_by_host },
     { "access/code-rewritten-by-itself-runs", rewritten_by_itself },

@@ -109,6 +109,30 @@ guest mmio
     stop
 done mmio
 
+/* ROM that covers RAM at 50000h, by a port, and goes away, by a store to itself: what is read and run
+ * there. */
+guest cover
+    mov ebx, 0x50000
+    call rbx
+    mov [DATA], al
+    mov edx, 0x180
+    mov eax, 1
+    out dx, al
+    movzx ecx, byte ptr [rbx + 1]
+    mov [DATA + 1], cl
+    call rbx
+    mov [DATA + 2], al
+    mov byte ptr [rbx + 1], 9
+    movzx ecx, byte ptr [rbx + 1]
+    mov [DATA + 3], cl
+    mov byte ptr [rbx + 0x100], 0x55
+    movzx ecx, byte ptr [rbx + 1]
+    mov [DATA + 4], cl
+    call rbx
+    mov [DATA + 5], al
+    stop
+done cover
+
 /* Triple fault: no IDT. */
 guest triple
     lidt [rip + 1f]

@@ -14,6 +14,7 @@ GUEST(stop64);
 GUEST(ports);
 GUEST(string_ports);
 GUEST(mmio);
+GUEST(cover);
 GUEST(triple);
 GUEST(halt);
 GUEST(spin);

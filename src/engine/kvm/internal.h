@@ -47,6 +47,9 @@ typedef struct KvmRoute {
     uint64_t last_use;
 } KvmRoute;
 
+/* Ranges of RAM and ROM at a time: a pc has some twenty. */
+enum { KVM_SLOTS = 64 };
+
 struct EngineVm {
     /* fixed after create */
     EngineConfig config;
@@ -63,6 +66,8 @@ struct EngineVm {
     EngineVcpu *vcpu[ENGINE_MAX_CPUS]; /* atomic: set by vcpu_new, cleared by vcpu_free */
     /* atomic: the 8259s' output */
     int extint;
+    /* lock: that of the memory map */
+    RamRange slot[KVM_SLOTS]; /* RAM that the kernel maps; size 0: free */
     /* lock: routes_mutex */
     GMutex routes_mutex;
     KvmRoute route[KVM_EOI_ROUTES];

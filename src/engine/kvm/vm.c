@@ -180,29 +180,103 @@ static bool set_up_chips(EngineVm *vm, GError **error)
     return true;
 }
 
-static bool map_memory(EngineVm *vm, GError **error)
+static int set_slot(EngineVm *vm, unsigned number, const RamRange *ram, uint64_t size)
 {
-    size_t n;
-    const RamRegion *ram = gm_ram_regions(vm->config.memory, &n);
+    bool read_only = ram->read_only && vm->option[KVM_OPTION_READONLY_MEM];
+    struct kvm_userspace_memory_region slot = {
+        .slot = number,
+        .flags = read_only && size ? KVM_MEM_READONLY : 0,
+        .guest_phys_addr = ram->gpa,
+        .memory_size = size,
+        .userspace_addr = (uintptr_t)ram->hva,
+    };
 
-    for (size_t i = 0; i < n; i++) {
-        bool read_only = ram[i].read_only && vm->option[KVM_OPTION_READONLY_MEM];
-        struct kvm_userspace_memory_region slot = {
-            .slot = (uint32_t)i,
-            .flags = read_only ? KVM_MEM_READONLY : 0,
-            .guest_phys_addr = ram[i].gpa,
-            .memory_size = ram[i].size,
-            .userspace_addr = (uintptr_t)ram[i].hva,
-        };
-        int result = kvm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot);
-        if (result < 0) {
-            set_error_code(error, INSULA_ERROR_HOST,
-                           "KVM refuses guest memory at %" G_GINT64_MODIFIER "x, %" G_GUINT64_FORMAT
-                           " MiB: %s",
-                           ram[i].gpa, ram[i].size >> 20, g_strerror(-result));
-            return false;
+    return kvm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot);
+}
+
+static bool is_mapped_now(const EngineVm *vm, const RamRange *slot)
+{
+    RamRange ram;
+
+    return gm_find_ram(vm->config.memory, slot->gpa, &ram) && ram.gpa == slot->gpa &&
+           ram.size == slot->size && ram.hva == slot->hva && ram.read_only == slot->read_only;
+}
+
+static bool has_slot(const EngineVm *vm, const RamRange *ram)
+{
+    for (unsigned i = 0; i < KVM_SLOTS; i++) {
+        if (vm->slot[i].size && vm->slot[i].gpa == ram->gpa) {
+            return true; /* what differs has been removed already */
         }
     }
+    return false;
+}
+
+/* A number that no slot has; all taken: KVM_SLOTS. */
+static unsigned free_slot(const EngineVm *vm)
+{
+    unsigned i = 0;
+
+    while (i < KVM_SLOTS && vm->slot[i].size) {
+        i++;
+    }
+    return i;
+}
+
+/* Bring the kernel's slots in line with the map.  0, or -errno with *@ret_ram what it refuses. */
+static int update_slots(EngineVm *vm, RamRange *ret_ram)
+{
+    RamRange ram;
+
+    for (unsigned i = 0; i < KVM_SLOTS; i++) {
+        if (vm->slot[i].size && !is_mapped_now(vm, &vm->slot[i])) {
+            set_slot(vm, i, &vm->slot[i], 0);
+            vm->slot[i].size = 0;
+        }
+    }
+    for (uint64_t gpa = 0; gm_next_ram(vm->config.memory, gpa, &ram); gpa = ram.gpa + ram.size) {
+        unsigned number = free_slot(vm);
+        if (has_slot(vm, &ram)) {
+            continue;
+        }
+        int result = number < KVM_SLOTS ? set_slot(vm, number, &ram, ram.size) : -ENOSPC;
+        if (result < 0) {
+            *ret_ram = ram;
+            return result;
+        }
+        vm->slot[number] = ram;
+    }
+    return 0;
+}
+
+/* The map has changed, under its lock.  While a slot is away the guest's accesses leave the kernel,
+ * and memory/ finds the RAM there. */
+static void on_changed(void *opaque, uint64_t gpa, uint64_t len)
+{
+    EngineVm *vm = opaque;
+    RamRange ram;
+    int result = update_slots(vm, &ram);
+
+    if (result < 0) {
+        log_line(vm->config.log, LOG_KVM,
+                 "cannot map memory at %" G_GINT64_MODIFIER "x: %s; accesses to it will be slow",
+                 ram.gpa, g_strerror(-result));
+    }
+}
+
+static bool map_memory(EngineVm *vm, GError **error)
+{
+    RamRange ram;
+    int result = update_slots(vm, &ram);
+
+    if (result < 0) {
+        set_error_code(error, INSULA_ERROR_HOST,
+                       "KVM refuses guest memory at %" G_GINT64_MODIFIER "x, %" G_GUINT64_FORMAT
+                       " MiB: %s",
+                       ram.gpa, ram.size >> 20, g_strerror(-result));
+        return false;
+    }
+    gm_set_changed(vm->config.memory, on_changed, vm);
     return true;
 }
 
@@ -267,6 +341,7 @@ EngineVm *kvm_vm_new(const EngineConfig *config, GError **error)
 
 void kvm_vm_free(EngineVm *vm)
 {
+    gm_set_changed(vm->config.memory, NULL, NULL);
     const int fds[] = { vm->vcpu0_fd, vm->fd, vm->kvm_fd };
 
     for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {

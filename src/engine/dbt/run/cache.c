@@ -18,11 +18,12 @@ enum {
 
 /* A page of RAM that holds code.  Never freed: it will hold code again. */
 typedef struct CodePage {
-    uint64_t map;  /* atomic: a bit per granule that some block covers */
-    Block *blocks; /* lock */
+    uint64_t map;           /* atomic: a bit per granule that some block covers */
+    Block *blocks;          /* lock */
+    struct CodePage *other; /* lock; the one that was made before this */
 } CodePage;
 
-/* Pages of one RAM region. */
+/* Pages of a range of addresses where RAM may be. */
 typedef struct PageTable {
     uint64_t gpa, size;
     CodePage **pages; /* atomic; a lazily touched anonymous mapping, NULL where no code was */
@@ -49,6 +50,7 @@ struct BlockCache {
     /* lock: lock, taken inside code_lock */
     pthread_mutex_t lock;
     size_t used;
+    CodePage *pages;             /* all there are */
     Block *hash[1 << HASH_BITS]; /* atomic to readers */
     /* lock: written_lock */
     pthread_mutex_t written_lock;
@@ -57,11 +59,11 @@ struct BlockCache {
     Range written[CACHE_MAX_WRITTEN];
 };
 
-static bool table_init(PageTable *table, const RamRegion *ram, GError **error)
+static bool table_init(PageTable *table, uint64_t gpa, uint64_t size, GError **error)
 {
-    table->gpa = ram->gpa;
-    table->size = ram->size;
-    table->bytes = ram->size / PAGE_SIZE * sizeof(CodePage *);
+    table->gpa = gpa;
+    table->size = size;
+    table->bytes = size / PAGE_SIZE * sizeof(CodePage *);
     table->pages = mmap(NULL, table->bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (table->pages == MAP_FAILED) {
@@ -87,22 +89,40 @@ static uint8_t *map_arena(void)
     return arena == MAP_FAILED ? NULL : arena;
 }
 
+/* One table for the first 4 GiB, where ROM and RAM come and go, and one for each range of RAM
+ * beyond. */
+static bool add_tables(BlockCache *cache, const GuestMemory *memory, GError **error)
+{
+    const uint64_t low = UINT64_C(1) << 32;
+    uint64_t gpa = 0, size = low;
+    RamRange ram;
+
+    for (bool more = true; more; more = gm_next_ram(memory, gpa, &ram)) {
+        if (gpa) {
+            gpa = ram.gpa;
+            size = ram.size;
+        }
+        cache->tables = g_renew(PageTable, cache->tables, cache->n_tables + 1);
+        if (!table_init(&cache->tables[cache->n_tables], gpa, size, error)) {
+            return false;
+        }
+        cache->n_tables++;
+        gpa += size;
+    }
+    return true;
+}
+
 BlockCache *cache_new(GuestMemory *memory, GError **error)
 {
     BlockCache *cache = g_new0(BlockCache, 1);
-    size_t n;
-    const RamRegion *ram = gm_ram_regions(memory, &n);
 
     pthread_mutex_init(&cache->code_lock, NULL);
     pthread_mutex_init(&cache->lock, NULL);
     pthread_mutex_init(&cache->written_lock, NULL);
     cache->translating[0] = cache->translating[1] = GPA_NONE;
-    cache->tables = g_new0(PageTable, n);
-    for (cache->n_tables = 0; cache->n_tables < n; cache->n_tables++) {
-        if (!table_init(&cache->tables[cache->n_tables], &ram[cache->n_tables], error)) {
-            cache_free(cache);
-            return NULL;
-        }
+    if (!add_tables(cache, memory, error)) {
+        cache_free(cache);
+        return NULL;
     }
     cache->arena = map_arena();
     if (!cache->arena) {
@@ -119,11 +139,12 @@ void cache_free(BlockCache *cache)
         return;
     }
     for (unsigned i = 0; i < cache->n_tables; i++) {
-        PageTable *table = &cache->tables[i];
-        for (size_t p = 0; p < table->bytes / sizeof(CodePage *); p++) {
-            g_free(table->pages[p]);
-        }
-        munmap(table->pages, table->bytes);
+        munmap(cache->tables[i].pages, cache->tables[i].bytes);
+    }
+    for (CodePage *page = cache->pages; page;) {
+        CodePage *other = page->other;
+        g_free(page);
+        page = other;
     }
     if (cache->arena) {
         munmap(cache->arena, CACHE_BYTES);
@@ -170,7 +191,7 @@ uint64_t cache_used(BlockCache *cache)
     return used;
 }
 
-/* The place of @gpa's CodePage pointer, or NULL where no RAM is. */
+/* The place of @gpa's CodePage pointer, or NULL where no code is kept. */
 static CodePage **page_slot(const BlockCache *cache, uint64_t gpa)
 {
     for (unsigned i = 0; i < cache->n_tables; i++) {
@@ -189,6 +210,11 @@ static CodePage *find_page(const BlockCache *cache, uint64_t gpa)
     return slot ? __atomic_load_n(slot, __ATOMIC_ACQUIRE) : NULL;
 }
 
+bool cache_may_hold(const BlockCache *cache, uint64_t gpa)
+{
+    return page_slot(cache, gpa);
+}
+
 bool cache_is_code(const BlockCache *cache, uint64_t gpa)
 {
     return find_page(cache, gpa);
@@ -199,7 +225,10 @@ void cache_make_code(BlockCache *cache, uint64_t gpa)
     pthread_mutex_lock(&cache->lock);
     CodePage **slot = page_slot(cache, gpa);
     if (slot && !*slot) {
-        __atomic_store_n(slot, g_new0(CodePage, 1), __ATOMIC_RELEASE);
+        CodePage *page = g_new0(CodePage, 1);
+        page->other = cache->pages;
+        cache->pages = page;
+        __atomic_store_n(slot, page, __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&cache->lock);
 }

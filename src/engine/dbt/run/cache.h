@@ -70,6 +70,8 @@ uint64_t cache_used(BlockCache *cache);
  * checks that this is still the page mapped there. */
 Block *cache_find(BlockCache *cache, uint64_t gpa, uint32_t key);
 
+/* False where RAM was not expected when the cache was made: code there isn't kept. */
+bool cache_may_hold(const BlockCache *cache, uint64_t gpa);
 /* True if the page of @gpa already counts as code. */
 bool cache_is_code(const BlockCache *cache, uint64_t gpa);
 /* Make it so; the caller is in an exclusive section and then removes fast write entries of all

@@ -95,7 +95,7 @@ enum {
     ATTENTION_INTERRUPT = 2,  /* the guest's isa->poll has something to look at */
     ATTENTION_INVALIDATE = 4, /* vm->written ranges wait to be dropped */
     ATTENTION_EXCLUSIVE = 8,  /* another vCPU wants to be alone */
-    ATTENTION_FLUSH = 16,     /* empty the TLB: a page became code */
+    ATTENTION_FLUSH = 16,     /* forget translations: RAM came or went */
     ATTENTION_CHECK = 32,     /* check.c: come back at the next block head */
 };
 

@@ -36,6 +36,27 @@ static void on_written(void *opaque, uint64_t gpa, uint64_t len)
     }
 }
 
+/* memory/ tells of RAM that came, went or changed: code made from it and translations of addresses
+ * go.  A vCPU that just accesses it still may see what was there before; its next block doesn't. */
+static void on_changed(void *opaque, uint64_t gpa, uint64_t len)
+{
+    DbtVm *vm = opaque;
+
+    cache_note_written(vm->cache, gpa, len);
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        if (vm->cpus[i]) {
+            dbt_attention(vm->cpus[i], ATTENTION_INVALIDATE | ATTENTION_FLUSH);
+        }
+    }
+}
+
+void dbt_map_changed(DbtCpu *cpu)
+{
+    if (__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST) & ATTENTION_FLUSH) {
+        mmu_flush(cpu);
+    }
+}
+
 DbtVm *dbt_vm_new(const GuestIsa *isa, const EngineConfig *config, GError **error)
 {
     BlockCache *cache = cache_new(config->memory, error);
@@ -57,6 +78,7 @@ DbtVm *dbt_vm_new(const GuestIsa *isa, const EngineConfig *config, GError **erro
     pthread_mutex_init(&vm->lock, NULL);
     pthread_cond_init(&vm->changed, NULL);
     gm_set_written(vm->memory, on_written, vm);
+    gm_set_changed(vm->memory, on_changed, vm);
     return vm;
 }
 
@@ -66,6 +88,7 @@ void dbt_vm_free(DbtVm *vm)
         return;
     }
     gm_set_written(vm->memory, NULL, NULL);
+    gm_set_changed(vm->memory, NULL, NULL);
     cache_free(vm->cache);
     if (vm->code) {
         vm->backend->code_free(vm->code);
@@ -259,13 +282,13 @@ typedef struct Wanted {
     uint64_t pc;
     uint64_t gpa;  /* of pc */
     uint64_t gpa2; /* of the next page, when known to be needed; else GPA_NONE */
-    bool ram;      /* all of it is RAM: can be cached */
+    bool ram;      /* all of it is RAM or ROM: can be cached */
     unsigned max_insns;
 } Wanted;
 
 static void copy_code(DbtCpu *cpu, uint64_t gpa, uint8_t *to, unsigned len)
 {
-    const uint8_t *hva = gm_ram(cpu->memory, gpa, len);
+    const uint8_t *hva = gm_rom(cpu->memory, gpa, len);
 
     if (hva) {
         memcpy(to, hva, len);
@@ -333,6 +356,12 @@ static Block *translate_cached(DbtCpu *cpu, Wanted *wanted, IrBlock *ir, bool *r
     return block;
 }
 
+/* Code at @gpa can be cached. */
+static bool is_cacheable(const DbtCpu *cpu, uint64_t gpa)
+{
+    return gm_rom(cpu->memory, gpa, 1) && cache_may_hold(cpu->vm->cache, gpa);
+}
+
 static bool second_page(DbtCpu *cpu, Wanted *wanted)
 {
     uint64_t next = align_down(wanted->pc, PAGE_SIZE) + PAGE_SIZE;
@@ -340,7 +369,7 @@ static bool second_page(DbtCpu *cpu, Wanted *wanted)
     if (!mmu_fetch(cpu, next, &wanted->gpa2)) {
         return false;
     }
-    wanted->ram = wanted->ram && gm_find_ram(cpu->memory, wanted->gpa2);
+    wanted->ram = wanted->ram && is_cacheable(cpu, wanted->gpa2);
     return true;
 }
 
@@ -349,7 +378,7 @@ static bool locate(DbtCpu *cpu, Wanted *wanted)
     if (!mmu_fetch(cpu, wanted->pc, &wanted->gpa)) {
         return false;
     }
-    wanted->ram = gm_find_ram(cpu->memory, wanted->gpa);
+    wanted->ram = is_cacheable(cpu, wanted->gpa);
     return true;
 }
 
@@ -511,6 +540,10 @@ static bool attend(DbtCpu *cpu, VcpuExit *exit)
 
     if (bits & ATTENTION_INVALIDATE) {
         cache_drop_written(cpu->vm->cache);
+    }
+    if (bits & ATTENTION_FLUSH) {
+        mmu_flush(cpu);
+        cpu->key_stale = true;
     }
     if (bits & ATTENTION_KICK) {
         __atomic_or_fetch(&cpu->attention, bits & ATTENTION_INTERRUPT, __ATOMIC_SEQ_CST);
@@ -684,7 +717,7 @@ static void run_some(DbtCpu *cpu, IrBlock *ir, Link *link)
     if (!find_block(cpu, ir) && !cpu->fault) {
         MmuPage page;
         if (cpu->isa->walk(cpu, cpu->pc, MMU_FETCH, 0, true, &page) &&
-            !gm_find_ram(cpu->memory, page.gpa)) {
+            !is_cacheable(cpu, page.gpa)) {
             step_uncached(cpu, ir, false);
         }
     }

@@ -67,6 +67,11 @@ static inline uint64_t dbt_vm_tsc_khz(const DbtVm *vm)
 /* Set ATTENTION_ bits, and wake the vCPU if it sleeps.  Takes no lock but vm->lock. */
 void dbt_attention(DbtCpu *cpu, uint32_t bits);
 
+/* This vCPU has written to a device, which may have moved RAM: its next access, even in the same
+ * block, must see that.  (No check of an address may be saved because one was made before a store
+ * that could have gone to a device.) */
+void dbt_map_changed(DbtCpu *cpu);
+
 /* The guest says that it spins (PAUSE): let another vCPU's thread have the host CPU. */
 void dbt_pause(DbtCpu *cpu);
 

@@ -27,7 +27,7 @@ static TlbEntry *entry_of(DbtCpu *cpu, uint64_t gva, unsigned mmu)
 }
 
 /* PAGE_ flags of the page that a walk found. */
-static uint64_t classify(DbtCpu *cpu, uint64_t gva, const MmuPage *page, const RamRegion *ram)
+static uint64_t classify(DbtCpu *cpu, uint64_t gva, const MmuPage *page, const RamRange *ram)
 {
     uint64_t flags = 0;
 
@@ -55,7 +55,8 @@ static uint64_t classify(DbtCpu *cpu, uint64_t gva, const MmuPage *page, const R
 static TlbEntry *fill(DbtCpu *cpu, uint64_t gva, unsigned mmu, const MmuPage *page)
 {
     TlbEntry *entry = entry_of(cpu, gva, mmu);
-    const RamRegion *ram = gm_find_ram(cpu->memory, page->gpa);
+    RamRange range;
+    const RamRange *ram = gm_find_ram(cpu->memory, page->gpa, &range) ? &range : NULL;
     uint64_t flags = classify(cpu, gva, page, ram);
     uint64_t tag = align_down(gva, PAGE_SIZE);
     bool fast_read = (flags & PAGE_RAM) && !(flags & PAGE_WATCH);
@@ -144,6 +145,7 @@ static void device_write(DbtCpu *cpu, uint64_t gpa, uint64_t value, unsigned siz
                  cpu->index, size, gpa, value);
     }
     gm_mmio_write(cpu->memory, gpa, value, size);
+    dbt_map_changed(cpu);
 }
 
 static uint64_t place_load(DbtCpu *cpu, const Place *place, unsigned size)
@@ -186,7 +188,7 @@ static bool place_store(DbtCpu *cpu, const Place *place, uint64_t value, unsigne
     if (!place->hva) {
         device_write(cpu, place->gpa, value, size);
     } else if (!(place->flags & PAGE_WRITE)) {
-        return true; /* ROM */
+        device_write(cpu, place->gpa, value, size); /* ROM, which may take commands */
     } else if (!needs_drop(cpu, place, size)) {
         ram_store(place->hva, value, size);
     } else {
@@ -254,8 +256,8 @@ bool mmu_store_bytes(DbtCpu *cpu, uint64_t gva, const void *buf, unsigned len, u
             return false;
         }
         tell_watch(cpu, gva, part, MMU_WRITE, &place);
-        if (place.hva && !(place.flags & PAGE_CODE)) {
-            memcpy(place.hva, from, (place.flags & PAGE_WRITE) ? part : 0);
+        if ((place.flags & PAGE_WRITE) && !(place.flags & PAGE_CODE)) {
+            memcpy(place.hva, from, part);
         } else {
             for (unsigned i = 0; i < part; i++) {
                 Place byte = { place.gpa + i, place.hva ? place.hva + i : NULL, place.flags };
@@ -476,7 +478,7 @@ bool mmu_span(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, uint8_t
 
 bool mmu_phys_read64(DbtCpu *cpu, uint64_t gpa, uint64_t *ret_value)
 {
-    const uint8_t *hva = gm_ram(cpu->memory, gpa, 8);
+    const uint8_t *hva = gm_rom(cpu->memory, gpa, 8);
 
     if (!hva) {
         return false;
@@ -487,7 +489,7 @@ bool mmu_phys_read64(DbtCpu *cpu, uint64_t gpa, uint64_t *ret_value)
 
 bool mmu_phys_read32(DbtCpu *cpu, uint64_t gpa, uint32_t *ret_value)
 {
-    const uint8_t *hva = gm_ram(cpu->memory, gpa, 4);
+    const uint8_t *hva = gm_rom(cpu->memory, gpa, 4);
 
     if (!hva) {
         return false;
@@ -500,6 +502,9 @@ static bool phys_cas(DbtCpu *cpu, uint64_t gpa, uint64_t old, uint64_t value, un
 {
     uint8_t *hva = gm_ram(cpu->memory, gpa, size);
 
+    if (!hva && gm_rom(cpu->memory, gpa, size)) {
+        return true; /* tables in ROM keep their bits as they are */
+    }
     if (!hva || ram_cas(hva, old, value, size) != old) {
         return false;
     }

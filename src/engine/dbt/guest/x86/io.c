@@ -6,6 +6,7 @@
  */
 #include "engine/dbt/guest/x86/system.h"
 #include "engine/dbt/guest/x86/translate.h"
+#include "engine/dbt/run/exec.h"
 
 /* The TSS's bitmap: every port's bit must be 0. */
 static bool bitmap_permits(X86Cpu *cpu, uint16_t port, unsigned size)
@@ -58,6 +59,7 @@ void x86_io_write(X86Cpu *cpu, uint16_t port, uint64_t value, unsigned size)
                  port, value);
     }
     gm_pio_write(cpu->base.memory, port, value, size);
+    dbt_map_changed(&cpu->base);
     x86_io_breakpoint(cpu, port, size);
 }
 
