@@ -93,12 +93,9 @@ static uint16_t flags_of(const Virtq *q, const uint8_t *desc)
 
 void *virtq_map(const Virtq *q, uint64_t gpa, uint64_t len, bool write)
 {
-    const RamRegion *ram = gm_find_ram(q->dev->device.env.memory, gpa);
+    const GuestMemory *memory = q->dev->device.env.memory;
 
-    if (!ram || !len || !range_inside(gpa, len, ram->gpa, ram->size) || (write && ram->read_only)) {
-        return NULL;
-    }
-    return ram->hva + (gpa - ram->gpa);
+    return write ? gm_ram(memory, gpa, len) : (void *)(uintptr_t)gm_rom(memory, gpa, len);
 }
 
 const char *virtq_add_buffer(const Virtq *q, VirtqChain *chain, const void *desc)
