@@ -128,7 +128,7 @@ void gm_set_changed(GuestMemory *gm, GmChangedFn fn, void *opaque);
 
 /* --- RAM --- */
 
-/* The hva of [@gpa, @gpa + @len) if all of it is one range of RAM, else NULL.  @len 0 gives NULL. */
+/* The hva of [@gpa, @gpa + @len) if all of it is one range of RAM, else (and for @len 0) NULL. */
 void *gm_ram(const GuestMemory *gm, uint64_t gpa, uint64_t len);
 /* The same, to read from RAM or ROM. */
 const void *gm_rom(const GuestMemory *gm, uint64_t gpa, uint64_t len);

@@ -337,7 +337,7 @@ static void plain_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
 {
 }
 
-/* While windows come and go, others read a map that is right, and RAM that stays is always there. */
+/* While windows come and go, others read a map that is right, and RAM that stays is there. */
 static void test_reading_while_windows_move(void)
 {
     static const IoOps plain_ops = { plain_read, plain_write, 1 | 2 | 4 | 8 };
