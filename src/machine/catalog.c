@@ -13,6 +13,8 @@
 #include "machine/device/test_exit.h"
 #include "machine/device/uart.h"
 #include "machine/machine.h"
+#include "machine/pci/q35.h"
+#include "machine/pci/root_port.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
 #include "machine/virtio/rng.h"
@@ -23,7 +25,9 @@ static const DeviceClass *const classes[] = {
     &i8042_class,
     &pic_class, /* i8259 */
     &ioapic_class,
+    &pci_root_port_class.device, /* pcie-root-port */
     &pit_class,
+    &q35_class.device,
     &rtc_class,
     &test_exit_class,
     &uart_class,

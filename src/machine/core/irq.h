@@ -32,6 +32,12 @@ static inline void irq_pulse(const IrqLine *line)
     irq_set(line, true);
 }
 
+/* Where interrupt messages go: memory writes to FEExxxxxh. */
+typedef struct MsiTarget {
+    void (*send)(void *opaque, uint64_t address, uint32_t data);
+    void *opaque;
+} MsiTarget;
+
 /* Up to 32 level-triggered lines that share one pin: it is up while any of them is. */
 typedef struct IrqMerge {
     GMutex lock;

@@ -7,16 +7,11 @@
 #pragma once
 
 #include "machine/core/device.h"
+#include "machine/core/irq.h"
 
 enum { IOAPIC_PINS = 24, IOAPIC_BASE = 0xfec00000U };
 
 typedef struct Ioapic Ioapic;
-
-/* Where its messages go: memory writes to FEExxxxxh, as an MSI. */
-typedef struct MsiTarget {
-    void (*send)(void *opaque, uint64_t address, uint32_t data);
-    void *opaque;
-} MsiTarget;
 
 extern const DeviceClass ioapic_class;
 
