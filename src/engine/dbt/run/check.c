@@ -187,7 +187,7 @@ static void print_guest_bytes(const DbtCpu *cpu, const Block *block, GString *te
     g_string_append(text, "guest code now:");
     for (uint32_t i = 0; i < block->guest_bytes; i++) {
         uint64_t gpa = i < first ? block->gpa + i : block->gpa2 + (i - first);
-        const uint8_t *byte = gm_ram(cpu->memory, gpa, 1);
+        const uint8_t *byte = gm_rom(cpu->memory, gpa, 1);
         g_string_append_printf(text, byte ? " %02x" : " ??", byte ? *byte : 0);
     }
     g_string_append_c(text, '\n');
