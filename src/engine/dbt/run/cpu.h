@@ -183,7 +183,8 @@ typedef struct VectorOp {
     bool may_fault; /* floating point: an unmasked exception sets cpu->fault */
 } VectorOp;
 
-/* How an x86-64 host does a vector operation: by one instruction, in its legacy encoding. */
+/* How an x86-64 host does a vector operation: by one instruction, in its legacy encoding for
+ * IR_SHAPE_LOW, with a VEX prefix for the others, which may have an operand more. */
 typedef enum VectorForm {
     VECTOR_CALL,   /* it does not: call the function */
     VECTOR_BINARY, /* to = from1 op from2 */
@@ -191,21 +192,28 @@ typedef enum VectorForm {
     VECTOR_SHIFT,  /* to = from1 op the immediate; .digit selects the operation */
     VECTOR_NUMBER, /* a general register = op from2; as 64 bits to @to */
     VECTOR_FLAGS,  /* EFLAGS of from1 op from2, as 64 bits to @to */
+    /* VEX alone */
+    VECTOR_TERNARY, /* to = to op from1 op from2 */
+    VECTOR_BLEND,   /* to = from1 op from2, by the register that the immediate names */
+    VECTOR_STORE,   /* to = op from2; the destination is the operand that can be memory */
+    VECTOR_ZERO,    /* the upper halves of all 16 registers become 0, if the immediate says so */
 } VectorForm;
 
-enum { VECTOR_NEEDS_AES = 1, VECTOR_NEEDS_PCLMUL = 2 };
+enum { VECTOR_NEEDS_AES = 1, VECTOR_NEEDS_PCLMUL = 2, VECTOR_NEEDS_FMA = 4, VECTOR_NEEDS_F16C = 8 };
 
 typedef struct VectorHost {
     uint8_t form;   /* VectorForm */
     uint8_t prefix; /* 0, 0x66, 0xf3 or 0xf2 */
     uint8_t map;    /* 1: 0F, 2: 0F 38, 3: 0F 3A */
     uint8_t opcode;
-    uint8_t digit;    /* ModRM.reg of VECTOR_SHIFT; of VECTOR_FLAGS: which flags can be set */
-    uint8_t bytes;    /* of from2 that are read from memory; 0: it must be a register */
-    uint8_t needs;    /* VECTOR_NEEDS_ */
-    bool immediate;   /* a byte of it follows */
-    bool wide;        /* REX.W */
-    bool from_memory; /* from2 is not a vector register: a number in CPU state */
+    uint8_t digit;      /* ModRM.reg of VECTOR_SHIFT; of VECTOR_FLAGS: which flags can be set */
+    uint8_t bytes;      /* of from2 that are read from memory; 0: it must be a register */
+    uint8_t needs;      /* VECTOR_NEEDS_ */
+    bool immediate;     /* a byte of it follows */
+    bool wide;          /* REX.W, VEX.W */
+    bool whole;         /* VEX.L, whatever the shape */
+    uint8_t bytes_wide; /* as .bytes, for IR_SHAPE_WIDE; 0: twice as many */
+    bool from_memory;   /* from2 is not a vector register: a number in CPU state */
 } VectorHost;
 
 /* Where CPU state has its vector registers, of 16 bytes each, for a back end that keeps them in

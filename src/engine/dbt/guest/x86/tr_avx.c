@@ -81,9 +81,9 @@ void tr_vex_shift(X86Tr *t, const X86Insn *insn)
 /* One that writes no vector register. */
 static void emit_result(X86Tr *t, const X86Insn *insn, unsigned from1, unsigned from2)
 {
-    IrShape shape = is_wide(insn) ? IR_SHAPE_WIDE : IR_SHAPE_LOW;
+    const Places at = { tr_vector_offset(RESULT), from1, from2 };
 
-    emit(t, insn->opcode->argument, 0, shape, (Places){ tr_vector_offset(RESULT), from1, from2 });
+    emit(t, insn->opcode->argument, 0, shape_of(insn), at);
 }
 
 void tr_vex_to_reg(X86Tr *t, const X86Insn *insn)

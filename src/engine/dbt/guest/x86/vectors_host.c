@@ -3,7 +3,8 @@
  * Vector operations as an x86-64 host does them, see vectors_host.h: mostly by the very instruction
  * that the guest used (SDM volume 2).
  *
- * All may be emitted on any host with SSE4.2, but where .needs says otherwise.  An operation that
+ * All may be emitted on any host with SSE4.2 (with VEX prefix: AVX2), but where .needs says
+ * otherwise.  An operation that
  * has an unmasked floating-point exception to raise is called instead (KEY_MXCSR).
  *
  * Threads: constant.
@@ -21,6 +22,7 @@ enum { FLAGS_COMPARED = FLAG_ZF | FLAG_PF | FLAG_CF, FLAGS_TESTED = FLAG_ZF | FL
                             __VA_ARGS__ }
 /* to = from1 op from2, all 16 bytes, in the three maps */
 #define INT(name, op)       ROW(name, BINARY, P66, 1, op, .bytes = 16)
+#define COUNT(name, op)     ROW(name, BINARY, P66, 1, op, .bytes = 16, .bytes_wide = 16)
 #define INT38(name, op)     ROW(name, BINARY, P66, 2, op, .bytes = 16)
 #define INT3A(name, op)     ROW(name, BINARY, P66, 3, op, .bytes = 16, .immediate = true)
 /* to = op from2, of which @size bytes are read */
@@ -41,15 +43,29 @@ enum { FLAGS_COMPARED = FLAG_ZF | FLAG_PF | FLAG_CF, FLAGS_TESTED = FLAG_ZF | FL
     ROW(name##32, NUMBER, prefix_, 1, op, .bytes = size),                                          \
     ROW(name##64, NUMBER, prefix_, 1, op, .bytes = size, .wide = true)
 
+#define FMA(name, op, size, ...)                                                                   \
+    ROW(name, TERNARY, P66, 2, op, .bytes = size, .needs = VECTOR_NEEDS_FMA, __VA_ARGS__)
+/* the three orders of operands, single and double */
+#define FMA_PACKED(name, op)                                                                       \
+    FMA(name##132ps, 0x90 + (op), 16), FMA(name##132pd, 0x90 + (op), 16, .wide = true),            \
+    FMA(name##213ps, 0xa0 + (op), 16), FMA(name##213pd, 0xa0 + (op), 16, .wide = true),            \
+    FMA(name##231ps, 0xb0 + (op), 16), FMA(name##231pd, 0xb0 + (op), 16, .wide = true)
+#define FMA_ALL(name, op)                                                                          \
+    FMA_PACKED(name, op),                                                                          \
+    FMA(name##132ss, 0x91 + (op), 4), FMA(name##132sd, 0x91 + (op), 8, .wide = true),              \
+    FMA(name##213ss, 0xa1 + (op), 4), FMA(name##213sd, 0xa1 + (op), 8, .wide = true),              \
+    FMA(name##231ss, 0xb1 + (op), 4), FMA(name##231sd, 0xb1 + (op), 8, .wide = true)
+
 const VectorHost x86_vectors_host[X86_VECTOR_OPS] = {
     /* moves */
-    ROW(copy, UNARY, NP, 1, 0x28, .bytes = 16),
+    ROW(copy, UNARY, NP, 1, 0x10, .bytes = 16),
     ROW(copy_low4, BINARY, PF3, 1, 0x10),
     ROW(copy_low8, BINARY, PF2, 1, 0x10),
+    ROW(copy_zero4, UNARY, P66, 1, 0x6e, .bytes = 4, .from_memory = true),
     ROW(copy_zero8, UNARY, PF3, 1, 0x7e, .bytes = 8),
     ROW(movhlps, BINARY, NP, 1, 0x12),
     ROW(movlhps, BINARY, NP, 1, 0x16),
-    ROW(movddup, UNARY, PF2, 1, 0x12, .bytes = 8),
+    ROW(movddup, UNARY, PF2, 1, 0x12, .bytes = 8, .bytes_wide = 32),
     /* sse_int.c */
     INT(paddb, 0xfc), INT(paddw, 0xfd), INT(paddd, 0xfe), INT(paddq, 0xd4),
     INT(psubb, 0xf8), INT(psubw, 0xf9), INT(psubd, 0xfa), INT(psubq, 0xfb),
@@ -69,8 +85,8 @@ const VectorHost x86_vectors_host[X86_VECTOR_OPS] = {
     ONE38(pabsb, 0x1c, 16), ONE38(pabsw, 0x1d, 16), ONE38(pabsd, 0x1e, 16),
     INT38(phaddw, 0x01), INT38(phaddd, 0x02), INT38(phaddsw, 0x03),
     INT38(phsubw, 0x05), INT38(phsubd, 0x06), INT38(phsubsw, 0x07),
-    INT(psrlw, 0xd1), INT(psrld, 0xd2), INT(psrlq, 0xd3), INT(psraw, 0xe1), INT(psrad, 0xe2),
-    INT(psllw, 0xf1), INT(pslld, 0xf2), INT(psllq, 0xf3),
+    COUNT(psrlw, 0xd1), COUNT(psrld, 0xd2), COUNT(psrlq, 0xd3), COUNT(psraw, 0xe1),
+    COUNT(psrad, 0xe2), COUNT(psllw, 0xf1), COUNT(pslld, 0xf2), COUNT(psllq, 0xf3),
     SHIFT(psrlw, 0x71, 2), SHIFT(psraw, 0x71, 4), SHIFT(psllw, 0x71, 6),
     SHIFT(psrld, 0x72, 2), SHIFT(psrad, 0x72, 4), SHIFT(pslld, 0x72, 6),
     SHIFT(psrlq, 0x73, 2), SHIFT(psrldq, 0x73, 3), SHIFT(psllq, 0x73, 6), SHIFT(pslldq, 0x73, 7),
@@ -139,5 +155,40 @@ const VectorHost x86_vectors_host[X86_VECTOR_OPS] = {
     FROM_INT(cvtsi2ss, PF3), FROM_INT(cvtsi2sd, PF2),
     TO_INT(cvtss2si, PF3, 0x2d, 4), TO_INT(cvttss2si, PF3, 0x2c, 4),
     TO_INT(cvtsd2si, PF2, 0x2d, 8), TO_INT(cvttsd2si, PF2, 0x2c, 8),
+    /* avx.c and the other operations that have a VEX prefix alone */
+    ROW(load_low8, BINARY, P66, 1, 0x12, .bytes = 8, .from_memory = true),
+    ROW(load_high8, BINARY, P66, 1, 0x16, .bytes = 8, .from_memory = true),
+    ROW(pinsrb, BINARY, P66, 3, 0x20, .bytes = 1, .from_memory = true, .immediate = true),
+    ROW(pinsrw, BINARY, P66, 1, 0xc4, .bytes = 2, .from_memory = true, .immediate = true),
+    ROW(pinsrd, BINARY, P66, 3, 0x22, .bytes = 4, .from_memory = true, .immediate = true),
+    ROW(pinsrq, BINARY, P66, 3, 0x22, .bytes = 8, .from_memory = true, .immediate = true,
+        .wide = true),
+    INT38(vpermilps, 0x0c), INT38(vpermilpd, 0x0d),
+    ROW(vpermilps_imm, UNARY, P66, 3, 0x04, .bytes = 16, .immediate = true),
+    ROW(vpermilpd_imm, UNARY, P66, 3, 0x05, .bytes = 16, .immediate = true),
+    INT38(vpermd, 0x36),
+    ROW(vpermq_imm, UNARY, P66, 3, 0x00, .bytes = 16, .immediate = true, .wide = true),
+    ROW(vperm2f128, BINARY, P66, 3, 0x06, .bytes = 16, .immediate = true),
+    ROW(vinsertf128, BINARY, P66, 3, 0x18, .bytes = 16, .bytes_wide = 16, .immediate = true),
+    ROW(vextractf128, STORE, P66, 3, 0x19, .immediate = true, .whole = true),
+    ROW(vpbroadcastb, UNARY, P66, 2, 0x78, .bytes = 1, .bytes_wide = 1),
+    ROW(vpbroadcastw, UNARY, P66, 2, 0x79, .bytes = 2, .bytes_wide = 2),
+    ROW(vpbroadcastd, UNARY, P66, 2, 0x58, .bytes = 4, .bytes_wide = 4),
+    ROW(vpbroadcastq, UNARY, P66, 2, 0x59, .bytes = 8, .bytes_wide = 8),
+    ROW(vbroadcastf128, UNARY, P66, 2, 0x1a, .bytes = 16, .bytes_wide = 16, .from_memory = true),
+    INT38(vpsllvd, 0x47), INT38(vpsrlvd, 0x45), INT38(vpsravd, 0x46),
+    ROW(vpsllvq, BINARY, P66, 2, 0x47, .bytes = 16, .wide = true),
+    ROW(vpsrlvq, BINARY, P66, 2, 0x45, .bytes = 16, .wide = true),
+    ROW(vtestps, FLAGS, P66, 2, 0x0e, .digit = FLAGS_TESTED, .bytes = 16),
+    ROW(vtestpd, FLAGS, P66, 2, 0x0f, .digit = FLAGS_TESTED, .bytes = 16),
+    ROW(vblendvps, BLEND, P66, 3, 0x4a, .bytes = 16),
+    ROW(vblendvpd, BLEND, P66, 3, 0x4b, .bytes = 16),
+    ROW(vpblendvb, BLEND, P66, 3, 0x4c, .bytes = 16),
+    ROW(vzeroupper, ZERO, NP, 1, 0x77),
+    FLOATS(vcmp, BINARY, 0xc2, .immediate = true),
+    ROW(vcvtph2ps, UNARY, P66, 2, 0x13, .bytes = 8, .needs = VECTOR_NEEDS_F16C),
+    ROW(vcvtps2ph, STORE, P66, 3, 0x1d, .immediate = true, .needs = VECTOR_NEEDS_F16C),
+    FMA_ALL(vfmadd, 0x08), FMA_ALL(vfmsub, 0x0a), FMA_ALL(vfnmadd, 0x0c), FMA_ALL(vfnmsub, 0x0e),
+    FMA_PACKED(vfmaddsub, 0x06), FMA_PACKED(vfmsubadd, 0x07),
 };
 /* clang-format on */

@@ -86,32 +86,94 @@ static Mem vector_mem(const Code *code, unsigned vector)
     return state_mem(file->offset + vector * file->stride);
 }
 
-static void make_vectors(Code *code, Emit *e)
+static uint8_t *if_live(Emit *e, Condition cc, unsigned what)
 {
-    Mem guest_mxcsr = state_mem(code->isa->vector_file.control);
-
-    code->save_vectors = e->at;
-    for (unsigned i = 0; i < PINNED; i++) {
-        emit_rm(e, X_MOVUPS_STORE, i, vector_mem(code, i));
-    }
-    emit_rm(e, X_GROUP15, X_STMXCSR, guest_mxcsr);
-    emit_rm(e, X_GROUP15, X_LDMXCSR, CPU_MEM(host_control));
-    emit_store_imm(e, 1, CPU_MEM(vectors_live), 0);
-    emit_ret(e);
-    code->load_vectors = e->at;
-    for (unsigned i = 0; i < PINNED; i++) {
-        emit_rm(e, X_MOVUPS_LOAD, i, vector_mem(code, i));
-    }
-    emit_rm(e, X_GROUP15, X_LDMXCSR, guest_mxcsr);
-    emit_store_imm(e, 1, CPU_MEM(vectors_live), 1);
-    emit_ret(e);
+    emit_alu_mi(e, ALU_CMP, 1, CPU_MEM(vectors_live), (int32_t)what);
+    return emit_jcc(e, cc, NULL);
 }
 
 /* Jump over what follows unless vectors are live; to be patched. */
 static uint8_t *unless_live(Emit *e)
 {
-    emit_alu_mi(e, ALU_CMP, 1, CPU_MEM(vectors_live), 0);
-    return emit_jcc(e, CC_E, NULL);
+    return if_live(e, CC_E, LIVE_NONE);
+}
+
+static void set_live(Emit *e, unsigned what)
+{
+    emit_store_imm(e, 1, CPU_MEM(vectors_live), (int32_t)what);
+}
+
+/* Instructions without VEX prefix are slow on some CPUs while upper halves are not known to be 0:
+ * C never runs so. */
+static void save_wide(const Code *code, Emit *e)
+{
+    for (unsigned i = 0; i < PINNED; i++) {
+        emit_vex_rm(e, X_MOVUPS_STORE | X_L, i, 0, vector_mem(code, i));
+    }
+    emit_vzeroupper(e);
+}
+
+static void make_save(Code *code, Emit *e, Mem guest_control)
+{
+    uint8_t *low = NULL, *saved = NULL;
+
+    code->save_vectors = e->at;
+    if (code->wide) {
+        low = if_live(e, CC_NE, LIVE_WIDE);
+        save_wide(code, e);
+        saved = emit_jmp(e, NULL);
+        emit_patch(low, e->at);
+    }
+    for (unsigned i = 0; i < PINNED; i++) {
+        emit_rm(e, X_MOVUPS_STORE, i, vector_mem(code, i));
+    }
+    if (saved) {
+        emit_patch(saved, e->at);
+    }
+    emit_rm(e, X_GROUP15, X_STMXCSR, guest_control);
+    emit_rm(e, X_GROUP15, X_LDMXCSR, CPU_MEM(host_control));
+    set_live(e, LIVE_NONE);
+    emit_ret(e);
+}
+
+/* From CPU state; where the low halves are in registers, which are newer, the upper ones join
+ * them. */
+static void make_load_wide(Code *code, Emit *e, Mem guest_control)
+{
+    code->load_wide = e->at;
+    uint8_t *none = unless_live(e);
+    for (unsigned i = 0; i < PINNED; i++) {
+        Mem upper = vector_mem(code, i);
+        upper.disp += 16;
+        emit_vex_rm(e, X_VINSERTF128 | X_L, i, i, upper);
+        emit_vex_imm8(e, 1);
+    }
+    set_live(e, LIVE_WIDE);
+    emit_ret(e);
+    emit_patch(none, e->at);
+    for (unsigned i = 0; i < PINNED; i++) {
+        emit_vex_rm(e, X_MOVUPS_LOAD | X_L, i, 0, vector_mem(code, i));
+    }
+    emit_rm(e, X_GROUP15, X_LDMXCSR, guest_control);
+    set_live(e, LIVE_WIDE);
+    emit_ret(e);
+}
+
+static void make_vectors(Code *code, Emit *e)
+{
+    Mem guest_control = state_mem(code->isa->vector_file.control);
+
+    make_save(code, e, guest_control);
+    code->load_vectors = e->at;
+    for (unsigned i = 0; i < PINNED; i++) {
+        emit_rm(e, X_MOVUPS_LOAD, i, vector_mem(code, i));
+    }
+    emit_rm(e, X_GROUP15, X_LDMXCSR, guest_control);
+    set_live(e, LIVE_LOW);
+    emit_ret(e);
+    if (code->wide) {
+        make_load_wide(code, e, guest_control);
+    }
 }
 
 /* --- the way back */
@@ -179,19 +241,33 @@ static void call_slow(Emit *e)
     emit_rr(e, X_TEST32, RDX, RDX);
 }
 
+/* The same with vectors live, which come back by @load unless it faults. */
+static void call_slow_with_vectors(const Code *code, Emit *e, const uint8_t *load)
+{
+    emit_call(e, code->save_vectors);
+    call_slow(e);
+    uint8_t *fault = emit_jcc(e, CC_E, NULL);
+    emit_call(e, load);
+    emit_rr(e, X_TEST32, RSP, RSP); /* not 0: it worked */
+    emit_patch(fault, e->at);
+    emit_ret(e);
+}
+
 /* RCX gva, RDX operand, EAX word, the second operand in the frame.  The result in RAX; ZF: it
  * faulted, and RAX is the word. */
 static void make_slow(Code *code, Emit *e)
 {
     code->slow = e->at;
     if (code->vectors) {
-        uint8_t *none = unless_live(e);
-        emit_call(e, code->save_vectors);
-        call_slow(e);
-        uint8_t *fault = emit_jcc(e, CC_E, NULL);
-        emit_call(e, code->load_vectors); /* leaves the flags */
-        emit_patch(fault, e->at);
-        emit_ret(e);
+        uint8_t *none = unless_live(e), *wide = NULL;
+        if (code->wide) {
+            wide = if_live(e, CC_E, LIVE_WIDE);
+        }
+        call_slow_with_vectors(code, e, code->load_vectors);
+        if (code->wide) {
+            emit_patch(wide, e->at);
+            call_slow_with_vectors(code, e, code->load_wide);
+        }
         emit_patch(none, e->at);
     }
     call_slow(e);
@@ -224,25 +300,28 @@ static void make_fixed(Code *code)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* CPUID 80000001h ECX bit 5; clang 14's __builtin_cpu_supports() does not know the name. */
-static bool has_lzcnt(void)
+/* Bits of CPUID's ECX; clang 14's __builtin_cpu_supports() does not know these names. */
+static bool has_in_ecx(unsigned leaf, unsigned bit)
 {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
 
-    return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & bit_LZCNT);
+    return __get_cpuid(leaf, &eax, &ebx, &ecx, &edx) && (ecx & bit);
 }
 
 static HostFeatures find_features(void)
 {
     __builtin_cpu_init();
     return (HostFeatures){
-        .lzcnt = has_lzcnt(),
+        .lzcnt = has_in_ecx(0x80000001, bit_LZCNT),
         .tzcnt = __builtin_cpu_supports("bmi"),
         .popcnt = __builtin_cpu_supports("popcnt"),
         .bmi2 = __builtin_cpu_supports("bmi2"),
         .sse42 = __builtin_cpu_supports("sse4.2"),
         .aes = __builtin_cpu_supports("aes"),
         .pclmul = __builtin_cpu_supports("pclmul"),
+        .avx2 = __builtin_cpu_supports("avx2"), /* and the kernel keeps YMM registers */
+        .fma = __builtin_cpu_supports("fma"),
+        .f16c = has_in_ecx(1, bit_F16C),
     };
 }
 
@@ -278,6 +357,7 @@ Code *code_new(const GuestIsa *isa, const CodeOptions *options, GError **error)
     code->check = options->check;
     code->host = find_features();
     code->vectors = can_keep_vectors(code);
+    code->wide = code->vectors && code->host.avx2 && isa->vector_file.stride == 32;
     code->gen = g_new0(Gen, 1);
     make_fixed(code);
     code->used = code->fixed;

@@ -35,8 +35,15 @@ _Static_assert(FRAME_BYTES % 16 == 8, "with six pushes and a return address");
 /* What the host's CPU has beyond x86-64 as it began. */
 typedef struct HostFeatures {
     bool lzcnt, tzcnt, popcnt, bmi2;
-    bool sse42, aes, pclmul;
+    bool sse42, aes, pclmul, avx2, fma, f16c;
 } HostFeatures;
+
+/* Values of cpu->vectors_live: which part of the guest's vectors is in the host's registers. */
+enum {
+    LIVE_NONE,
+    LIVE_LOW,  /* 16 bytes of each; what is above those is in CPU state, and 0 in the host */
+    LIVE_WIDE, /* 32 bytes of each */
+};
 
 /* A slow path's word: what, and where the instruction is. */
 enum {
@@ -81,10 +88,12 @@ struct Code {
     bool single;  /* one vCPU: most atomics need no lock */
     bool check;   /* see CodeOptions */
     bool vectors; /* the guest's vectors live in the host's registers */
+    bool wide;    /* all 32 bytes of them */
     /* fixed pieces; all but enter at their address for writing */
     uint64_t (*enter)(DbtCpu *cpu, const void *code);
     const uint8_t *slow;
     const uint8_t *save_vectors, *load_vectors; /* keep all general registers */
+    const uint8_t *load_wide;                   /* the same, of LIVE_NONE or LIVE_LOW */
     const uint8_t *exit_next, *exit_stop, *exit_link[IR_EXIT_SLOTS], *exit_attention, *exit_fault;
     size_t fixed; /* bytes of the fixed pieces */
     /* one compilation at a time */

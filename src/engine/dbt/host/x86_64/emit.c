@@ -302,33 +302,61 @@ void emit_shift_cl(Emit *e, Shift shift, bool wide, unsigned to)
 }
 
 /* A three-byte VEX prefix and the opcode, with register operands. */
-static void vex(Emit *e, unsigned op, const unsigned reg_v_rm[3])
+/* VEX prefix and opcode; @rxb as in a REX prefix. */
+static void vex(Emit *e, unsigned op, unsigned v, unsigned rxb)
 {
-    static const uint8_t prefixes[4] = { 0, 1, 2, 3 };
-    unsigned reg = reg_v_rm[0], v = reg_v_rm[1], rm = reg_v_rm[2];
+    /* X_PREFIX counts as VEX.pp does */
+    unsigned tail = (~v & 15) << 3 | (op & X_L ? 4 : 0) | (op & X_PREFIX) / X_66;
+
+    if ((op & (X_MAP | X_W)) == X_0F && !(rxb & (REX_X | REX_B))) {
+        byte(e, 0xc5);
+        byte(e, (rxb & REX_R ? 0 : 0x80) | tail);
+    } else {
+        byte(e, 0xc4);
+        byte(e, (~rxb & 7) << 5 | (op & X_MAP) / X_0F);
+        byte(e, (op & X_W ? 0x80 : 0) | tail);
+    }
+    byte(e, op & 0xff);
+}
+
+void emit_vex_rr(Emit *e, unsigned op, unsigned reg, unsigned v, unsigned rm)
+{
+    need(e);
+    vex(e, op, v, (reg >= 8 ? REX_R : 0) | (rm >= 8 ? REX_B : 0));
+    byte(e, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+void emit_vex_rm(Emit *e, unsigned op, unsigned reg, unsigned v, Mem rm)
+{
+    bool index = rm.index != NO_REG && rm.index >= 8;
 
     need(e);
-    byte(e, 0xc4);
-    byte(e, (reg >= 8 ? 0 : 0x80) | 0x40 | (rm >= 8 ? 0 : 0x20) | (op & X_MAP) / X_0F);
-    byte(e, (op & X_W ? 0x80 : 0) | (~v & 15) << 3 | (op & X_L ? 4 : 0) |
-                prefixes[(op & X_PREFIX) / X_66]);
-    byte(e, op & 0xff);
-    byte(e, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    vex(e, op, v, (reg >= 8 ? REX_R : 0) | (index ? REX_X : 0) | (rm.base >= 8 ? REX_B : 0));
+    operand(e, reg, rm);
+}
+
+void emit_vex_imm8(Emit *e, unsigned imm)
+{
+    byte(e, imm);
+}
+
+void emit_vzeroupper(Emit *e)
+{
+    need(e);
+    vex(e, 0x77 | X_0F, 0, 0);
 }
 
 void emit_shiftx(Emit *e, Shift shift, bool wide, const unsigned to_from_count[3])
 {
     unsigned prefix = shift == SHIFT_SHL ? X_66 : shift == SHIFT_SHR ? X_F2 : X_F3;
-    const unsigned operands[3] = { to_from_count[0], to_from_count[2], to_from_count[1] };
 
-    vex(e, 0xf7 | X_0F38 | prefix | wide_bit(wide), operands);
+    emit_vex_rr(e, 0xf7 | X_0F38 | prefix | wide_bit(wide), to_from_count[0], to_from_count[2],
+                to_from_count[1]);
 }
 
 void emit_rorx(Emit *e, bool wide, unsigned to, unsigned from, unsigned count)
 {
-    const unsigned operands[3] = { to, 0, from };
-
-    vex(e, 0xf0 | X_0F3A | X_F2 | wide_bit(wide), operands);
+    emit_vex_rr(e, 0xf0 | X_0F3A | X_F2 | wide_bit(wide), to, 0, from);
     byte(e, count);
 }
 

@@ -116,6 +116,8 @@ enum {
     X_MOVUPS_LOAD = 0x10 | X_0F,
     X_MOVUPS_STORE = 0x11 | X_0F,
     X_MOVAPS = 0x28 | X_0F,
+    X_VINSERTF128 = 0x18 | X_0F3A | X_66,
+    X_VEXTRACTF128 = 0x19 | X_0F3A | X_66,
 };
 
 /* Opcodes with one rm operand: the digit stands where reg would. */
@@ -164,6 +166,13 @@ void emit_rr(Emit *e, unsigned op, unsigned reg, unsigned rm);
 void emit_rm(Emit *e, unsigned op, unsigned reg, Mem rm);
 void emit_rr_imm8(Emit *e, unsigned op, unsigned reg, unsigned rm, unsigned imm);
 void emit_rm_imm8(Emit *e, unsigned op, unsigned reg, Mem rm, unsigned imm);
+
+/* The same with a VEX prefix: @v is its register, 0 if the instruction has none; an immediate byte
+ * is written behind. */
+void emit_vex_rr(Emit *e, unsigned op, unsigned reg, unsigned v, unsigned rm);
+void emit_vex_rm(Emit *e, unsigned op, unsigned reg, unsigned v, Mem rm);
+void emit_vex_imm8(Emit *e, unsigned imm);
+void emit_vzeroupper(Emit *e);
 
 void emit_mov(Emit *e, bool wide, unsigned to, unsigned from);
 /* The shortest form; leaves the flags alone. */

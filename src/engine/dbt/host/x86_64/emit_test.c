@@ -36,11 +36,12 @@ static void check(Bench *b, const char *mnemonic)
 
 static ZydisRegister reg_of(unsigned width, unsigned number)
 {
-    ZydisRegisterClass class = width == 8    ? ZYDIS_REGCLASS_GPR8
-                               : width == 16 ? ZYDIS_REGCLASS_GPR16
-                               : width == 32 ? ZYDIS_REGCLASS_GPR32
-                               : width == 64 ? ZYDIS_REGCLASS_GPR64
-                                             : ZYDIS_REGCLASS_XMM;
+    ZydisRegisterClass class = width == 8     ? ZYDIS_REGCLASS_GPR8
+                               : width == 16  ? ZYDIS_REGCLASS_GPR16
+                               : width == 32  ? ZYDIS_REGCLASS_GPR32
+                               : width == 64  ? ZYDIS_REGCLASS_GPR64
+                               : width == 128 ? ZYDIS_REGCLASS_XMM
+                                              : ZYDIS_REGCLASS_YMM;
 
     /* AH to BH stand between BL and SPL */
     return ZydisRegisterEncode(class, (ZyanU8)(width == 8 && number >= 4 ? number + 4 : number));
@@ -374,6 +375,48 @@ static void test_bits(void)
     }
 }
 
+/* With a VEX prefix, in each map, with two and three bytes. */
+static void test_vex(void)
+{
+    static const struct {
+        unsigned op;
+        const char *mnemonic;
+    } operations[] = {
+        { 0x58 | X_0F, "vaddps" },
+        { 0x58 | X_0F | X_66, "vaddpd" },
+        { 0x00 | X_0F38 | X_66, "vpshufb" },
+        { 0xb8 | X_0F38 | X_66 | X_W, "vfmadd231pd" },
+    };
+    Bench b;
+
+    for (unsigned n = 0; n < 8 * 4096; n++) {
+        unsigned reg = n & 15, v = n >> 4 & 15, rm = n >> 8 & 15, which = n >> 12 & 3;
+        unsigned width = n >> 14 ? 256 : 128;
+        unsigned op = operations[which].op | (n >> 14 ? X_L : 0);
+        Mem mem = mem_indexed(rm, (v == RSP ? RAX : v), 2, 0x40);
+        begin(&b);
+        emit_vex_rr(&b.e, op, reg, v, rm);
+        check(&b, operations[which].mnemonic);
+        check_reg(&b, 0, width, reg);
+        check_reg(&b, 1, width, v);
+        check_reg(&b, 2, width, rm);
+        begin(&b);
+        emit_vex_rm(&b.e, op, reg, v, mem);
+        check(&b, operations[which].mnemonic);
+        check_reg(&b, 1, width, v);
+        check_mem(&b, 2, width, mem);
+    }
+    begin(&b);
+    emit_vex_rr(&b.e, X_VINSERTF128 | X_L, 9, 10, 11);
+    emit_vex_imm8(&b.e, 1);
+    check(&b, "vinsertf128");
+    check_reg(&b, 2, 128, 11);
+    check_imm(&b, 3, 1, 8);
+    begin(&b);
+    emit_vzeroupper(&b.e);
+    check(&b, "vzeroupper");
+}
+
 static void test_groups(void)
 {
     static const struct {
@@ -511,6 +554,7 @@ int main(int argc, char **argv)
     g_test_add_func("/emit/test", test_test);
     g_test_add_func("/emit/shifts", test_shifts);
     g_test_add_func("/emit/bits", test_bits);
+    g_test_add_func("/emit/vex", test_vex);
     g_test_add_func("/emit/groups", test_groups);
     g_test_add_func("/emit/conditions", test_conditions);
     g_test_add_func("/emit/jumps", test_jumps);

@@ -719,6 +719,7 @@ bool gen_block(Gen *g, Code *code, const IrBlock *ir, Block *block)
     g->block = block;
     g->insn = g->next_call = g->n_slow = g->n_leaves = g->skip_to = 0;
     g->vectors = code->vectors ? VECTORS_UNKNOWN : VECTORS_IN_STATE;
+    g->wide = gen_is_wide(g);
     gen_analyse(g);
     gen_alloc_begin(g);
     gen_find_loop(g);

@@ -105,8 +105,9 @@ typedef struct Loop {
 /* A vector instruction but for its source. */
 typedef struct VectorInsn {
     unsigned op;
-    unsigned reg;
-    int imm; /* -1: none */
+    unsigned reg, v;
+    bool vex; /* with .v */
+    int imm;  /* -1: none */
 } VectorInsn;
 
 /* What is done with a loaded value at once, by nodes behind: as part of the load. */
@@ -120,11 +121,12 @@ typedef struct VectorUse {
 
 /* A memory access whose slow path stands behind the block. */
 typedef struct Slow {
-    uint8_t *from; /* displacement of the jump that leads there */
-    uint8_t *back; /* where it goes on */
-    uint32_t info; /* SLOW_ bits, code.h */
-    uint8_t gva;   /* register */
-    uint8_t to;    /* register of the result, or NO_REG */
+    uint8_t *from;  /* displacement of the jump that leads there */
+    uint8_t *back;  /* where it goes on */
+    uint32_t info;  /* SLOW_ bits, code.h */
+    uint8_t gva;    /* register */
+    uint8_t to;     /* register of the result, or NO_REG */
+    uint8_t vector; /* of IR_LD128Z: vector register, or NO_REG */
     uint16_t node;
     Src value;     /* what is stored, or the atomic's operand */
     Src value2;    /* CAS: the new value */
@@ -156,6 +158,7 @@ typedef struct Gen {
     unsigned next_call; /* the next node that calls C, at or behind .now */
     unsigned skip_to;   /* nodes in front of this one were made along with others */
     enum { VECTORS_UNKNOWN, VECTORS_LIVE, VECTORS_IN_STATE } vectors;
+    bool wide; /* live vectors of this block have 32 bytes: some operation is about them */
     uint8_t *head;
     /* registers */
     uint16_t owner[16]; /* value, or NO_VALUE */
@@ -289,12 +292,20 @@ void gen_fill_vector(Gen *g, unsigned vector, unsigned from);
 void gen_fill_vector_mem(Gen *g, unsigned vector, unsigned size, Mem from);
 void gen_clear_vector(Gen *g, unsigned vector);
 void gen_move_vector(Gen *g, Mem to, Mem from);
+/* All 32 bytes; 16 bytes and zeros above. */
+void gen_move_wide(Gen *g, Mem to, Mem from);
+void gen_move_zero(Gen *g, Mem to, Mem from);
 /* Node @put is a store of the low half whose upper half the next one clears. */
 bool gen_fills_vector(Gen *g, unsigned put, unsigned *ret_vector, unsigned *ret_skip_to);
 /* Some of these bytes of CPU state are of registers that can be in the host's. */
 bool gen_meets_vectors(const Gen *g, uint64_t offset, unsigned size);
-/* The vector register at @offset, to read or write whole; NO_REG: in memory. */
+/* The vector register at @offset, to read or write whole; NO_REG: in memory.  _wide: 32 bytes, or
+ * 16 bytes whose store clears what is above; _upper: the one whose upper half that is. */
 unsigned gen_vector_at(Gen *g, uint64_t offset);
+unsigned gen_wide_at(Gen *g, uint64_t offset);
+unsigned gen_upper_at(Gen *g, uint64_t offset);
+/* Some operation of the block is about 32 bytes. */
+bool gen_is_wide(const Gen *g);
 /* The use of what @load brings, @size bytes, if it can be part of that. */
 VectorUse gen_find_use(Gen *g, const IrNode *load, unsigned size);
 /* The parts of an operation around the one instruction that takes the source. */

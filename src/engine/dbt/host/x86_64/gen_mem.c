@@ -286,26 +286,68 @@ static unsigned state_size(const IrNode *node)
     return node->op == IR_LD128 ? 16 : 32;
 }
 
-/* The vector register for all of the access; NO_REG: CPU state is right. */
-static unsigned vector_of(Gen *g, const IrNode *node, unsigned size)
-{
-    bool begins = (node->imm - g->code->isa->vector_file.offset) % 32 == 0; /* a register */
+/* Where in CPU state the other end of a vector access is. */
+typedef struct VectorPlace {
+    unsigned reg;   /* or NO_REG: CPU state is right */
+    bool upper;     /* the register's upper half */
+    unsigned whole; /* X_L if it is 32 bytes */
+} VectorPlace;
 
-    if (node->op == IR_LD128Z ? begins : size == 16) {
-        return gen_vector_at(g, node->imm);
+static VectorPlace place_of(Gen *g, const IrNode *node)
+{
+    VectorPlace place = { .reg = NO_REG };
+
+    if (node->op == IR_LD256 || node->op == IR_ST256 || node->op == IR_LD128Z) {
+        if (g->wide) {
+            place.reg = gen_wide_at(g, node->imm);
+            place.whole = node->op == IR_LD128Z ? 0 : X_L;
+        } else if (gen_meets_vectors(g, node->imm, 32)) {
+            gen_vectors_to_state(g);
+        }
+        return place;
     }
-    if (gen_meets_vectors(g, node->imm, node->op == IR_LD128Z ? 32 : size)) {
-        gen_vectors_to_state(g);
+    if (node->op == IR_ST128) {
+        place.reg = gen_upper_at(g, node->imm);
+        place.upper = place.reg != NO_REG;
     }
-    return NO_REG;
+    if (place.reg == NO_REG) {
+        place.reg = gen_vector_at(g, node->imm);
+    }
+    return place;
 }
 
-static void move_parts(Gen *g, unsigned size, Mem to, Mem from)
+/* Between memory and CPU state. */
+static void move_memory(Gen *g, const IrNode *node, Mem to, Mem from)
 {
-    for (unsigned part = 0; part < size / 16; part++) {
+    bool all = node->op == IR_LD256 || node->op == IR_ST256;
+
+    if (g->wide && all) {
+        gen_move_wide(g, to, from);
+    } else if (g->wide && node->op == IR_LD128Z) {
+        gen_move_zero(g, to, from);
+    } else {
         gen_move_vector(g, to, from);
         from.disp += 16;
         to.disp += 16;
+        if (all) {
+            gen_move_vector(g, to, from);
+        }
+    }
+}
+
+/* The zeros above 16 bytes, in CPU state. */
+static void clear_upper(Gen *g, const IrNode *node)
+{
+    emit_store_imm(&g->e, 8, state_mem(node->imm + 16), 0);
+    emit_store_imm(&g->e, 8, state_mem(node->imm + 24), 0);
+}
+
+static void load_register(Gen *g, const IrNode *node, VectorPlace place, Mem from)
+{
+    if (node->op == IR_LD128) {
+        emit_rm(&g->e, X_MOVUPS_LOAD, place.reg, from);
+    } else {
+        emit_vex_rm(&g->e, X_MOVUPS_LOAD | place.whole, place.reg, 0, from);
     }
 }
 
@@ -316,26 +358,38 @@ void gen_vector_load(Gen *g, const IrNode *node)
 
     gen_state_changes(g, node->imm, state_size(node));
     gen_flush_state(g, node->imm, state_size(node));
-    if (node->op == IR_LD128) {
-        VectorUse use = gen_find_use(g, node, 16);
+    if (node->op != IR_LD128Z) {
+        VectorUse use = gen_find_use(g, node, access.size);
         if (use.kind != VECTOR_USE_NONE) {
             load_for_vector(g, access, use);
             g->slow[g->n_slow - 1].value = (Src){ .kind = SRC_IMM, .imm = (int32_t)node->imm };
             return;
         }
     }
-    unsigned vector = vector_of(g, node, access.size);
+    VectorPlace place = place_of(g, node);
     Slow *slow = emit_mem(g, &access, &from);
-    if (vector != NO_REG) {
-        emit_rm(&g->e, X_MOVUPS_LOAD, vector, from);
+    if (place.reg != NO_REG) {
+        load_register(g, node, place, from);
     } else {
-        move_parts(g, access.size, state_mem(node->imm), from);
+        move_memory(g, node, state_mem(node->imm), from);
     }
     slow->value = (Src){ .kind = SRC_IMM, .imm = (int32_t)node->imm };
+    slow->vector = (uint8_t)place.reg;
     slow->back = g->e.at;
-    if (node->op == IR_LD128Z) {
-        emit_store_imm(&g->e, 8, state_mem(node->imm + 16), 0);
-        emit_store_imm(&g->e, 8, state_mem(node->imm + 24), 0);
+    if (node->op == IR_LD128Z && !g->wide) {
+        clear_upper(g, node);
+    }
+}
+
+static void store_register(Gen *g, VectorPlace place, Mem to)
+{
+    if (place.upper) {
+        emit_vex_rm(&g->e, X_VEXTRACTF128 | X_L, place.reg, 0, to);
+        emit_vex_imm8(&g->e, 1);
+    } else if (g->wide) {
+        emit_vex_rm(&g->e, X_MOVUPS_STORE | place.whole, place.reg, 0, to);
+    } else {
+        emit_rm(&g->e, X_MOVUPS_STORE, place.reg, to);
     }
 }
 
@@ -344,13 +398,13 @@ void gen_vector_store(Gen *g, const IrNode *node)
     Access access = vector_access(node, true);
     Mem to;
     gen_flush_state(g, node->imm, access.size);
-    unsigned vector = vector_of(g, node, access.size);
+    VectorPlace place = place_of(g, node);
     Slow *slow = emit_mem(g, &access, &to);
 
-    if (vector != NO_REG) {
-        emit_rm(&g->e, X_MOVUPS_STORE, vector, to);
+    if (place.reg != NO_REG) {
+        store_register(g, place, to);
     } else {
-        move_parts(g, access.size, to, state_mem(node->imm));
+        move_memory(g, node, to, state_mem(node->imm));
     }
     slow->value = (Src){ .kind = SRC_IMM, .imm = (int32_t)node->imm };
     slow->back = g->e.at;
@@ -527,6 +581,13 @@ static void result_of_slow(Gen *g, const Slow *slow)
     if (slow->use.kind != VECTOR_USE_NONE) {
         use_in_vectors(g, slow);
         return;
+    }
+    if (op == IR_LD128Z && g->wide) { /* the upper half came from CPU state */
+        if (slow->vector == NO_REG) {
+            clear_upper(g, &g->ir->nodes[slow->node]);
+        } else {
+            emit_vex_rr(&g->e, X_MOVAPS, slow->vector, 0, slow->vector);
+        }
     }
     if (slow->to == NO_REG) {
         return;

@@ -8,6 +8,11 @@
  * is left; cpu->vectors_live tells which.  A block knows by itself once it has made sure
  * (g->vectors), so that chained blocks pay one comparison.
  *
+ * Where the host has AVX2, a block with some operation on 32 bytes (g->wide) works on YMM
+ * registers, and with VEX encodings wherever they mean the same; other blocks leave upper halves
+ * alone, in the host's registers or in CPU state.  As the guest's VZEROUPPER is one of the host's,
+ * both are as quick as the guest's author meant them to be.
+ *
  * What a load brings for one operation alone is that operation's own memory operand.
  */
 #include "engine/dbt/host/x86_64/gen.h"
@@ -38,15 +43,30 @@ static const VectorFile *file_of(const Gen *g)
 
 void gen_make_live(Gen *g)
 {
+    const uint8_t *load = g->wide ? g->code->load_wide : g->code->load_vectors;
+
     if (g->vectors == VECTORS_UNKNOWN) {
-        emit_alu_mi(&g->e, ALU_CMP, 1, CPU_MEM(vectors_live), 0);
-        uint8_t *live = emit_jcc(&g->e, CC_NE, NULL);
-        emit_call(&g->e, g->code->load_vectors);
-        emit_patch(live, g->e.at);
+        int32_t live = g->wide ? LIVE_WIDE : LIVE_NONE;
+        emit_alu_mi(&g->e, ALU_CMP, 1, CPU_MEM(vectors_live), live);
+        uint8_t *done = emit_jcc(&g->e, g->wide ? CC_E : CC_NE, NULL);
+        emit_call(&g->e, load);
+        emit_patch(done, g->e.at);
     } else if (g->vectors == VECTORS_IN_STATE) {
-        emit_call(&g->e, g->code->load_vectors);
+        emit_call(&g->e, load);
     }
     g->vectors = VECTORS_LIVE;
+}
+
+bool gen_is_wide(const Gen *g)
+{
+    for (unsigned i = 0; g->code->wide && i < g->ir->n_nodes; i++) {
+        const IrNode *node = &g->ir->nodes[i];
+        if (node->op == IR_LD256 || node->op == IR_ST256 || node->op == IR_LD128Z ||
+            (node->op == IR_VOP && ir_vector_shape(node->imm) != IR_SHAPE_LOW)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void gen_vectors_to_state(Gen *g)
@@ -93,7 +113,8 @@ static Meeting meet(const Gen *g, uint64_t offset, unsigned size, unsigned *ret_
     if (*ret_within + size <= 16) {
         return MEETS_LANE;
     }
-    return *ret_within >= 16 && *ret_within + size <= stride ? MEETS_NOTHING : MEETS_MORE;
+    bool above = *ret_within >= 16 && *ret_within + size <= stride;
+    return above && !g->code->wide ? MEETS_NOTHING : MEETS_MORE;
 }
 
 unsigned gen_lane_now(const Gen *g, uint64_t offset, unsigned size, unsigned *ret_within)
@@ -146,21 +167,71 @@ unsigned gen_vector_at(Gen *g, uint64_t offset)
     return vector;
 }
 
+unsigned gen_wide_at(Gen *g, uint64_t offset)
+{
+    unsigned vector, within;
+    Meeting meeting = meet(g, offset, 16, &vector, &within);
+
+    if (meeting == MEETS_LANE && within == 0) {
+        gen_make_live(g);
+        return vector;
+    }
+    if (gen_meets_vectors(g, offset, 32)) {
+        gen_vectors_to_state(g);
+    }
+    return NO_REG;
+}
+
+unsigned gen_upper_at(Gen *g, uint64_t offset)
+{
+    unsigned vector, within;
+
+    if (!g->wide || meet(g, offset - 16, 16, &vector, &within) != MEETS_LANE || within) {
+        return NO_REG;
+    }
+    gen_make_live(g);
+    return vector;
+}
+
 /* --- lanes ------------------------------------------------------------------------------------ */
+
+/* An instruction that writes no vector register, or scratch alone; @imm -1: none. */
+static void plain_rr(Gen *g, unsigned op, unsigned reg, unsigned rm, int imm)
+{
+    if (g->wide) {
+        emit_vex_rr(&g->e, op, reg, 0, rm);
+    } else {
+        emit_rr(&g->e, op, reg, rm);
+    }
+    if (imm >= 0) {
+        emit_vex_imm8(&g->e, (unsigned)imm);
+    }
+}
+
+static void plain_rm(Gen *g, unsigned op, unsigned reg, Mem rm, int imm)
+{
+    if (g->wide) {
+        emit_vex_rm(&g->e, op, reg, 0, rm);
+    } else {
+        emit_rm(&g->e, op, reg, rm);
+    }
+    if (imm >= 0) {
+        emit_vex_imm8(&g->e, (unsigned)imm);
+    }
+}
 
 void gen_read_lane(Gen *g, unsigned to, unsigned vector, unsigned within, unsigned size)
 {
-    Emit *e = &g->e;
     unsigned wide = size == 8 ? X_W : 0;
 
     if (size == 1) {
-        emit_rr_imm8(e, X_PEXTRB, vector, to, within);
+        plain_rr(g, X_PEXTRB, vector, to, (int)within);
     } else if (size == 2) {
-        emit_rr_imm8(e, X_PEXTRW, to, vector, within / 2);
+        plain_rr(g, X_PEXTRW, to, vector, (int)within / 2);
     } else if (within == 0) {
-        emit_rr(e, X_MOVD_FROM | wide, vector, to);
+        plain_rr(g, X_MOVD_FROM | wide, vector, to, -1);
     } else {
-        emit_rr_imm8(e, X_PEXTRD | wide, vector, to, within / size);
+        plain_rr(g, X_PEXTRD | wide, vector, to, (int)(within / size));
     }
 }
 
@@ -180,14 +251,12 @@ void gen_write_lane(Gen *g, unsigned vector, unsigned within, unsigned size, uns
 
 void gen_store_lane(Gen *g, Mem to, unsigned vector, unsigned within, unsigned size)
 {
-    Emit *e = &g->e;
-
     if (size == 8) {
-        emit_rm(e, within ? X_MOVHPS_STORE : X_MOVQ_STORE, vector, to);
+        plain_rm(g, within ? X_MOVHPS_STORE : X_MOVQ_STORE, vector, to, -1);
     } else if (within == 0) {
-        emit_rm(e, X_MOVD_FROM, vector, to);
+        plain_rm(g, X_MOVD_FROM, vector, to, -1);
     } else {
-        emit_rm_imm8(e, X_PEXTRD, vector, to, within / 4);
+        plain_rm(g, X_PEXTRD, vector, to, (int)within / 4);
     }
 }
 
@@ -208,15 +277,27 @@ void gen_clear_vector(Gen *g, unsigned vector)
 
 void gen_move_vector(Gen *g, Mem to, Mem from)
 {
-    emit_rm(&g->e, X_MOVUPS_LOAD, XMM_SCRATCH, from);
-    emit_rm(&g->e, X_MOVUPS_STORE, XMM_SCRATCH, to);
+    plain_rm(g, X_MOVUPS_LOAD, XMM_SCRATCH, from, -1);
+    plain_rm(g, X_MOVUPS_STORE, XMM_SCRATCH, to, -1);
+}
+
+void gen_move_wide(Gen *g, Mem to, Mem from)
+{
+    emit_vex_rm(&g->e, X_MOVUPS_LOAD | X_L, XMM_SCRATCH, 0, from);
+    emit_vex_rm(&g->e, X_MOVUPS_STORE | X_L, XMM_SCRATCH, 0, to);
+}
+
+void gen_move_zero(Gen *g, Mem to, Mem from)
+{
+    emit_vex_rm(&g->e, X_MOVUPS_LOAD, XMM_SCRATCH, 0, from);
+    emit_vex_rm(&g->e, X_MOVUPS_STORE | X_L, XMM_SCRATCH, 0, to);
 }
 
 /* --- operations ------------------------------------------------------------------------------- */
 
 static const VectorHost *host_of(const Gen *g, const IrNode *node)
 {
-    return &file_of(g)->host[(uint32_t)node->imm];
+    return &file_of(g)->host[ir_vector_number(node->imm)];
 }
 
 /* The vector register at @offset or NO_REG, where all are live. */
@@ -236,20 +317,47 @@ static bool is_vector(const Gen *g, uint64_t offset)
     return offset >= file->offset && relative % file->stride == 0;
 }
 
+static bool has_needed(const HostFeatures *host, unsigned needs)
+{
+    return (host->aes || !(needs & VECTOR_NEEDS_AES)) &&
+           (host->pclmul || !(needs & VECTOR_NEEDS_PCLMUL)) &&
+           (host->fma || !(needs & VECTOR_NEEDS_FMA)) &&
+           (host->f16c || !(needs & VECTOR_NEEDS_F16C));
+}
+
+/* Whether the operation writes more than 16 bytes of its destination: with a VEX prefix. */
+static bool is_vex(const IrNode *node)
+{
+    return ir_vector_shape(node->imm) != IR_SHAPE_LOW;
+}
+
+/* Bytes of its second source that the operation can take from memory. */
+static unsigned source_bytes(const Gen *g, const IrNode *node)
+{
+    const VectorHost *host = host_of(g, node);
+
+    if (ir_vector_shape(node->imm) != IR_SHAPE_WIDE) {
+        return host->bytes;
+    }
+    return host->bytes_wide ? host->bytes_wide : 2U * host->bytes;
+}
+
 static bool can_operate(const Gen *g, const IrNode *node)
 {
     if (!g->code->vectors) {
         return false;
     }
     const VectorHost *host = host_of(g, node);
-    const VectorOp *op = &g->code->isa->vectors[(uint32_t)node->imm];
+    const VectorOp *op = &g->code->isa->vectors[ir_vector_number(node->imm)];
     unsigned form = host->form;
 
-    if (form == VECTOR_CALL || ir_vector_shape(node->imm) != IR_SHAPE_LOW ||
+    if (form == VECTOR_CALL || (is_vex(node) ? !g->wide : form > VECTOR_FLAGS) ||
         (op->may_fault && (g->block->key & file_of(g)->key_exact)) ||
-        ((host->needs & VECTOR_NEEDS_AES) && !g->code->host.aes) ||
-        ((host->needs & VECTOR_NEEDS_PCLMUL) && !g->code->host.pclmul)) {
+        !has_needed(&g->code->host, host->needs)) {
         return false;
+    }
+    if (form == VECTOR_ZERO) {
+        return ir_vector_immediate(node->imm) == file_of(g)->count;
     }
     if (!is_vector(g, node->a) || !is_vector(g, node->b) || !is_vector(g, node->c)) {
         return false;
@@ -275,10 +383,63 @@ static void load_scratch(Gen *g, uint64_t offset)
     unsigned vector = live_vector(g, offset);
 
     if (vector == NO_REG) {
-        emit_rm(&g->e, X_MOVUPS_LOAD, XMM_SCRATCH, state_mem(offset));
+        plain_rm(g, X_MOVUPS_LOAD, XMM_SCRATCH, state_mem(offset), -1);
     } else {
-        emit_rr(&g->e, X_MOVAPS, XMM_SCRATCH, vector);
+        plain_rr(g, X_MOVAPS, XMM_SCRATCH, vector, -1);
     }
+}
+
+/* The register at @offset; one that is in CPU state comes to scratch.  Only one of the guest's
+ * registers is there, so that an instruction's operands which share scratch are the same. */
+static unsigned vex_source(Gen *g, uint64_t offset)
+{
+    unsigned vector = live_vector(g, offset);
+
+    if (vector == NO_REG) {
+        emit_vex_rm(&g->e, X_MOVUPS_LOAD | X_L, XMM_SCRATCH, 0, state_mem(offset));
+        return XMM_SCRATCH;
+    }
+    return vector;
+}
+
+/* For VECTOR_STORE .reg is the source. */
+static VectorInsn begin_vex(Gen *g, const IrNode *node)
+{
+    const VectorHost *host = host_of(g, node);
+    bool whole = host->whole || ir_vector_shape(node->imm) == IR_SHAPE_WIDE;
+    unsigned to = live_vector(g, node->a), immediate = ir_vector_immediate(node->imm);
+    VectorInsn insn = { .op = opcode_of(host) | (whole ? X_L : 0),
+                        .vex = true,
+                        .reg = to == NO_REG ? XMM_SCRATCH : to,
+                        .imm = host->immediate ? (int)immediate : -1 };
+
+    switch (host->form) {
+    case VECTOR_NUMBER:
+        insn.reg = RAX;
+        break;
+    case VECTOR_FLAGS:
+        insn.reg = vex_source(g, node->b);
+        break;
+    case VECTOR_STORE:
+        insn.reg = vex_source(g, node->c);
+        break;
+    case VECTOR_BINARY:
+        insn.v = vex_source(g, node->b);
+        break;
+    case VECTOR_BLEND:
+        insn.v = vex_source(g, node->b);
+        insn.imm =
+            (int)vex_source(g, file_of(g)->offset + (uint64_t)(immediate & 15) * file_of(g)->stride)
+            << 4;
+        break;
+    case VECTOR_TERNARY:
+        vex_source(g, node->a);
+        insn.v = vex_source(g, node->b);
+        break;
+    default: /* VECTOR_UNARY, VECTOR_SHIFT */
+        break;
+    }
+    return insn;
 }
 
 VectorInsn gen_begin_operation(Gen *g, const IrNode *node)
@@ -286,9 +447,12 @@ VectorInsn gen_begin_operation(Gen *g, const IrNode *node)
     const VectorHost *host = host_of(g, node);
     VectorInsn insn = { .op = opcode_of(host),
                         .reg = XMM_SCRATCH,
-                        .imm = host->immediate ? (int)(node->imm >> 32 & 0xff) : -1 };
+                        .imm = host->immediate ? (int)ir_vector_immediate(node->imm) : -1 };
     unsigned to = live_vector(g, node->a);
 
+    if (is_vex(node) || (g->wide && (host->form == VECTOR_NUMBER || host->form == VECTOR_FLAGS))) {
+        return begin_vex(g, node);
+    }
     switch (host->form) {
     case VECTOR_NUMBER:
         insn.reg = RAX;
@@ -315,10 +479,25 @@ VectorInsn gen_begin_operation(Gen *g, const IrNode *node)
 
 void gen_vector_insn(Gen *g, VectorInsn insn, Mem from)
 {
-    if (insn.imm < 0) {
-        emit_rm(&g->e, insn.op, insn.reg, from);
+    if (insn.vex) {
+        emit_vex_rm(&g->e, insn.op, insn.reg, insn.v, from);
     } else {
-        emit_rm_imm8(&g->e, insn.op, insn.reg, from, (unsigned)insn.imm);
+        emit_rm(&g->e, insn.op, insn.reg, from);
+    }
+    if (insn.imm >= 0) {
+        emit_vex_imm8(&g->e, (unsigned)insn.imm);
+    }
+}
+
+static void vector_insn_rr(Gen *g, VectorInsn insn, unsigned rm)
+{
+    if (insn.vex) {
+        emit_vex_rr(&g->e, insn.op, insn.reg, insn.v, rm);
+    } else {
+        emit_rr(&g->e, insn.op, insn.reg, rm);
+    }
+    if (insn.imm >= 0) {
+        emit_vex_imm8(&g->e, (unsigned)insn.imm);
     }
 }
 
@@ -349,6 +528,10 @@ void gen_end_operation(Gen *g, const IrNode *node, VectorInsn insn)
         number_result(g, node);
     } else if (host->form == VECTOR_NUMBER) {
         number_result(g, node);
+    } else if (insn.vex) {
+        if (live_vector(g, node->a) == NO_REG) { /* with the zeros above, if there are */
+            emit_vex_rm(&g->e, X_MOVUPS_STORE | X_L, XMM_SCRATCH, 0, state_mem(node->a));
+        }
     } else if (insn.reg == XMM_SCRATCH) {
         unsigned to = live_vector(g, node->a);
         if (to == NO_REG) {
@@ -362,12 +545,32 @@ void gen_end_operation(Gen *g, const IrNode *node, VectorInsn insn)
 /* A shift by the immediate: the register stands where the source does. */
 static void shift(Gen *g, const IrNode *node, VectorInsn insn)
 {
-    emit_rr_imm8(&g->e, insn.op, host_of(g, node)->digit, insn.reg, node->imm >> 32 & 0xff);
+    unsigned digit = host_of(g, node)->digit;
+
+    if (insn.vex) {
+        emit_vex_rr(&g->e, insn.op, digit, insn.reg, vex_source(g, node->b));
+    } else {
+        emit_rr(&g->e, insn.op, digit, insn.reg);
+    }
+    emit_vex_imm8(&g->e, ir_vector_immediate(node->imm));
+}
+
+/* VZEROUPPER, and the same for registers in CPU state. */
+static void zero_upper(Gen *g)
+{
+    const VectorFile *file = file_of(g);
+
+    emit_vzeroupper(&g->e);
+    emit_vex_rr(&g->e, X_PXOR, XMM_SCRATCH, XMM_SCRATCH, XMM_SCRATCH);
+    for (unsigned i = PINNED; i < file->count; i++) {
+        Mem upper = state_mem(file->offset + (uint64_t)i * file->stride + 16);
+        emit_vex_rm(&g->e, X_MOVUPS_STORE, XMM_SCRATCH, 0, upper);
+    }
 }
 
 static void call(Gen *g, const IrNode *node)
 {
-    const VectorOp *op = &g->code->isa->vectors[(uint32_t)node->imm];
+    const VectorOp *op = &g->code->isa->vectors[ir_vector_number(node->imm)];
 
     gen_all_state_changes(g);
     gen_flush_all_state(g);
@@ -392,26 +595,37 @@ static void call(Gen *g, const IrNode *node)
 
 void gen_vector_op(Gen *g, const IrNode *node)
 {
+    unsigned form = host_of(g, node)->form;
+
     if (!can_operate(g, node)) {
         call(g, node);
         return;
     }
-    gen_state_changes(g, node->a, 16);
+    gen_state_changes(g, node->a, is_vex(node) ? 32 : 16);
     gen_make_live(g);
+    if (form == VECTOR_ZERO) {
+        zero_upper(g);
+        return;
+    }
     VectorInsn insn = gen_begin_operation(g, node);
     unsigned from = live_vector(g, node->c);
-    if (from == NO_REG && host_of(g, node)->bytes == 0) { /* takes no memory operand */
-        load_scratch(g, node->c);
-        from = XMM_SCRATCH;
+    if (from == NO_REG && form != VECTOR_STORE && host_of(g, node)->bytes == 0) {
+        from = XMM_SCRATCH; /* takes no memory operand */
+        if (insn.vex) {
+            vex_source(g, node->c);
+        } else {
+            load_scratch(g, node->c);
+        }
     }
-    if (host_of(g, node)->form == VECTOR_SHIFT) {
+    if (form == VECTOR_SHIFT) {
         shift(g, node, insn);
+    } else if (form == VECTOR_STORE) {
+        unsigned to = live_vector(g, node->a);
+        vector_insn_rr(g, insn, to == NO_REG ? XMM_SCRATCH : to);
     } else if (from == NO_REG) {
         gen_vector_insn(g, insn, state_mem(node->c));
-    } else if (insn.imm < 0) {
-        emit_rr(&g->e, insn.op, insn.reg, from);
     } else {
-        emit_rr_imm8(&g->e, insn.op, insn.reg, from, (unsigned)insn.imm);
+        vector_insn_rr(g, insn, from);
     }
     gen_end_operation(g, node, insn);
 }
@@ -461,15 +675,22 @@ static bool operates_on(const Gen *g, unsigned i, uint64_t scratch, unsigned siz
         scratch < file->offset + file->count * file->stride) {
         return false;
     }
-    return node->c == scratch && can_operate(g, node) && host_of(g, node)->bytes == size &&
-           host_of(g, node)->form != VECTOR_SHIFT && node->b != scratch;
+    unsigned form = host_of(g, node)->form;
+    return node->c == scratch && can_operate(g, node) && source_bytes(g, node) == size &&
+           form != VECTOR_SHIFT && form != VECTOR_STORE && node->b != scratch;
+}
+
+/* Memory operands need not be aligned. */
+static bool takes_unaligned(const Gen *g, unsigned i)
+{
+    return i < g->ir->n_nodes && g->ir->nodes[i].op == IR_VOP && is_vex(&g->ir->nodes[i]);
 }
 
 static VectorUse use_in_operation(Gen *g, unsigned i, uint64_t scratch)
 {
     const IrNode *node = &g->ir->nodes[i];
 
-    gen_state_changes(g, node->a, 16);
+    gen_state_changes(g, node->a, is_vex(node) ? 32 : 16);
     gen_make_live(g);
     return (VectorUse){
         .kind = VECTOR_USE_OPERATE, .scratch = scratch, .node = node, .skip_to = i + 1
@@ -484,8 +705,9 @@ VectorUse gen_find_use(Gen *g, const IrNode *load, unsigned size)
     if (!g->code->vectors || next >= g->ir->n_nodes) {
         return none;
     }
-    if (size == 16) {
-        bool fits = (load->c & MMU_ALIGN) && operates_on(g, next, load->imm, 16);
+    if (size >= 16) {
+        bool fits = ((load->c & MMU_ALIGN) || takes_unaligned(g, next)) &&
+                    operates_on(g, next, load->imm, size);
         return fits ? use_in_operation(g, next, load->imm) : none;
     }
     const IrNode *put = &g->ir->nodes[next];

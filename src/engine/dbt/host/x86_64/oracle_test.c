@@ -234,7 +234,41 @@ static const VectorHost vector_host[G_N_ELEMENTS(vectors)] = {
 };
 /* clang-format on */
 
-enum { OPS_ANYHOW = 11, NUMBERS = 11, FROM_NUMBER = 14 };
+enum { OPS_ANYHOW = 11, NUMBERS = 11, MASK = 11, FROM_NUMBER = 14 };
+
+/* Operations that do the same to each half of 32 bytes. */
+static const bool has_halves[G_N_ELEMENTS(vectors)] = {
+    [0] = true, [1] = true, [2] = true, [3] = true,    [4] = true,
+    [5] = true, [6] = true, [8] = true, [MASK] = true,
+};
+
+static void wide_vector(DbtCpu *cpu, void *to, const void *from1, const void *from2, uint64_t what)
+{
+    const VectorOp *op = &vectors[ir_vector_number(what)];
+    unsigned immediate = ir_vector_immediate(what);
+    uint8_t a[32], b[32], r[32] = { 0 };
+    uint64_t low, high;
+
+    memcpy(a, from1, 16);
+    memcpy(b, from2, 16);
+    if (ir_vector_shape(what) == IR_SHAPE_ZERO) {
+        op->fn(cpu, r, a, b, immediate);
+    } else {
+        memcpy(a, from1, 32);
+        memcpy(b, from2, 32);
+        op->fn(cpu, r, a, b, immediate);
+        op->fn(cpu, r + 16, a + 16, b + 16, immediate);
+    }
+    if (ir_vector_number(what) == MASK && ir_vector_shape(what) == IR_SHAPE_WIDE) {
+        memcpy(&low, r, 8);
+        memcpy(&high, r + 16, 8);
+        low |= high << 16;
+        memcpy(r, &low, 8);
+    }
+    if (!cpu->fault) {
+        memcpy(to, r, 32);
+    }
+}
 
 /* The immediate that operation @number's function has built in. */
 static unsigned vector_immediate(unsigned number, unsigned drawn)
@@ -312,6 +346,7 @@ static const GuestIsa random_isa = {
     .deliver = deliver,
     .vectors = vectors,
     .n_vectors = G_N_ELEMENTS(vectors),
+    .wide_vector = wide_vector,
     .vector_file = { .offset = offsetof(RandomCpu, vector),
                      .stride = VECTOR_STRIDE,
                      .count = VECTORS,
@@ -335,6 +370,8 @@ typedef struct Source {
     IrVal values[IR_MAX_NODES]; /* nodes with a result */
     bool slot_used[IR_EXIT_SLOTS];
     bool loops;
+    bool wide; /* some vector operations are on 32 bytes */
+    IrShape shape;
 } Source;
 
 static uint64_t draw(Source *s)
@@ -516,7 +553,7 @@ static void vector(Source *s, unsigned number, IrVal to, IrVal from1, IrVal from
 {
     unsigned immediate = vector_immediate(number, (unsigned)draw(s) & 0xff);
 
-    add(s, IR_VOP, to, from1, from2, number | (uint64_t)immediate << 32);
+    add(s, IR_VOP, to, from1, from2, ir_vector_what(number, immediate, s->shape));
 }
 
 /* Memory to a temporary, and that to operation @number. */
@@ -531,6 +568,10 @@ static IrVal vector_source(Source *s, unsigned number)
         return draw_vector(s);
     }
     IrVal address = draw_address(s, &displacement);
+    if (bytes == 16 && s->shape == IR_SHAPE_WIDE) {
+        add(s, IR_LD256, address, 0, (IrVal)below(s, 2), temporary);
+        return temporary;
+    }
     if (bytes == 16) {
         address = chance(s, 90) ? add(s, IR_AND64I, address, 0, 0, ~(uint64_t)15) : address;
         unsigned mmu = below(s, 2) | (chance(s, 80) ? MMU_ALIGN : 0);
@@ -586,6 +627,9 @@ static void add_vector(Source *s)
     unsigned number = below(s, G_N_ELEMENTS(vectors));
     IrVal to = draw_vector(s), from;
 
+    s->shape = s->wide && chance(s, 60)
+                   ? (has_halves[number] && chance(s, 60) ? IR_SHAPE_WIDE : IR_SHAPE_ZERO)
+                   : IR_SHAPE_LOW;
     if (chance(s, 15)) {
         add_lane_store(s);
     } else if (chance(s, 25)) {
@@ -784,6 +828,7 @@ static void make_block(Source *s)
     s->n_values = 0;
     memset(s->slot_used, 0, sizeof(s->slot_used));
     s->loops = false;
+    s->wide = chance(s, 40);
     ir_insn(s->ir, 0);
     if (chance(s, 25)) {
         begin_loop(s);
