@@ -154,6 +154,20 @@ static void with_invpcid(void)
     argument = (InvpcidArgument){ 5, (word)page };
     expect("INVPCID 1 of a PCID without PCIDE", try_kernel(code_invpcid1, (word)&argument), GP(0));
     expect("INVPCID in ring 3", try_user(code_invpcid2, user(&argument)), GP(0));
+    if (cpuid(1, 0).c & 1 << 17) {
+        argument = (InvpcidArgument){ 5, 0 };
+        WRITE_CR(4, defaults.cr4 | CR4_PCIDE);
+        know(scratch, 0);
+        WRITE_CR(3, defaults.cr3 | 5);
+        (void)*page;
+        WRITE_CR(3, defaults.cr3 | 1UL << 63);
+        change(0);
+        try_kernel(code_invpcid1, (word)&argument);
+        WRITE_CR(4, defaults.cr4 | CR4_PCIDE);
+        WRITE_CR(3, defaults.cr3 | 5 | 1UL << 63);
+        expect_value("INVPCID 1 forgets a PCID that isn't the current one", *page, 2);
+        WRITE_CR(3, defaults.cr3);
+    }
 }
 
 void cases_tlb(void)

@@ -157,6 +157,15 @@ void mmu_flush_non_global(DbtCpu *cpu)
     }
 }
 
+void mmu_flush_space(DbtCpu *cpu, uint64_t tag)
+{
+    for (unsigned i = 0; i < MMU_BANKS; i++) {
+        if (cpu->banks[i].tag == tag) {
+            flush_bank(cpu, &cpu->banks[i], false);
+        }
+    }
+}
+
 static void flush_large_pages(MmuBank *bank)
 {
     for (unsigned i = 0; i < MMU_INDEXES * TLB_ENTRIES; i++) {

@@ -66,6 +66,8 @@ void mmu_switch(DbtCpu *cpu, uint64_t tag, bool flush);
 /* Forget translations: all; all but global ones; those of one page in every space. */
 void mmu_flush(DbtCpu *cpu);
 void mmu_flush_non_global(DbtCpu *cpu);
+/* Those of space @tag alone, but global ones. */
+void mmu_flush_space(DbtCpu *cpu, uint64_t tag);
 void mmu_flush_page(DbtCpu *cpu, uint64_t gva);
 
 /* Where code at @gva is, for cpu->key's context.  False: fault.  mmu_fetch_known() asks only what

@@ -63,7 +63,10 @@ static const struct {
         OTHER_PAGE,
         SWITCH_AWAY,
         AND_BACK,
-        BACK_FLUSHED
+        BACK_FLUSHED,
+        SPACE,
+        OTHER_SPACE,
+        SPACE_FROM_AFAR
     } what;
     bool global;
     unsigned want;
@@ -80,6 +83,10 @@ static const struct {
     { "/mmu/not seen in another space", SWITCH_AWAY, false, STRAIGHT },
     { "/mmu/still there back in its space", AND_BACK, false, SWAPPED },
     { "/mmu/forgotten back in a flushed space", BACK_FLUSHED, false, STRAIGHT },
+    { "/mmu/forgotten with its space", SPACE, false, STRAIGHT },
+    { "/mmu/kept if global, with its space", SPACE, true, SWAPPED },
+    { "/mmu/kept with another space", OTHER_SPACE, false, SWAPPED },
+    { "/mmu/forgotten with its space, from another", SPACE_FROM_AFAR, false, STRAIGHT },
 };
 
 static void act(DbtCpu *cpu, int what)
@@ -103,6 +110,17 @@ static void act(DbtCpu *cpu, int what)
         break;
     case SWITCH_AWAY:
         mmu_switch(cpu, 7, false);
+        break;
+    case SPACE:
+        mmu_flush_space(cpu, 0);
+        break;
+    case OTHER_SPACE:
+        mmu_flush_space(cpu, 7);
+        break;
+    case SPACE_FROM_AFAR:
+        mmu_switch(cpu, 7, false);
+        mmu_flush_space(cpu, 0);
+        mmu_switch(cpu, 0, false);
         break;
     case AND_BACK:
         mmu_switch(cpu, 7, false);

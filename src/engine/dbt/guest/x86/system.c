@@ -502,6 +502,8 @@ uint64_t x86_helper_invpcid(DbtCpu *base, uint64_t a, uint64_t b, uint64_t c)
         mmu_flush_page(base, gva);
     } else if (a == ALL) {
         mmu_flush(base);
+    } else if (a == ONE_CONTEXT) {
+        mmu_flush_space(base, pcid);
     } else {
         mmu_flush_non_global(base);
     }
