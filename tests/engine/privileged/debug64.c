@@ -15,6 +15,7 @@
 /* ---- single step ---- */
 
 CODE(code_step, SET_TF "inc eax; step_second: inc eax");
+CODE(code_step_rep_last, "lea rdi, [rip + scratch]; mov ecx, 1; cld; " SET_TF "rep stosb; nop");
 CODE(code_step_rep, "lea rdi, [rip + scratch]; mov ecx, 5; cld; " SET_TF "step_rep: rep stosb");
 CODE(code_step_mov_ss, "mov ecx, ss; " SET_TF "mov ss, ecx; inc eax; step_after: inc eax");
 CODE(code_step_ud2, SET_TF "ud2");
@@ -66,6 +67,9 @@ static void single_step(void)
     expect_step("step: REP stops after one", code_step_rep, step_rep);
     try_kernel(code_step_rep, 0);
     expect_value("step: REP stops after one: RCX", caught.gpr[1], 4);
+    expect_value("step: between repetitions RF is pushed", caught.rflags & FLAG_RF, FLAG_RF);
+    try_kernel(code_step_rep_last, 0);
+    expect_value("step: behind the last repetition it isn't", caught.rflags & FLAG_RF, 0);
     expect_step("step: MOV SS shadows", code_step_mov_ss, step_after);
     expect("step: a fault comes first", try_kernel(code_step_ud2, 0), UD);
     try_kernel(code_step_ud2, 0);

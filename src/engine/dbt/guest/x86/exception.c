@@ -323,7 +323,8 @@ bool x86_deliver_event(X86Cpu *cpu, const X86Exception *event, uint64_t rip)
     if (log_on(cpu->base.log, LOG_INT)) {
         log_event(cpu, event, rip);
     }
-    d.flags |= fault ? FLAG_RF : 0;
+    d.flags |= fault || cpu->repeating ? FLAG_RF : 0; /* SDM 17.3.1.1 */
+    cpu->repeating = false;
     cpu->task_switched = false;
     cpu->debug_pending = 0;
     if (!(cpu->cr0 & CR0_PE) ? !deliver_real(cpu, &d) : !deliver_protected(cpu, &d)) {

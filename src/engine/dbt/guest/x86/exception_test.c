@@ -3,6 +3,7 @@
  * Delivery of exceptions in each mode, IDT errors, double and triple faults, INT n, IRET in every
  * direction, task switches, NMI, shadows, single steps and breakpoints.
  */
+#include "engine/dbt/guest/x86/rules.h"
 #include "engine/dbt/guest/x86/system_bench.h"
 
 enum { NONE = -1, SHUTDOWN = -2, INT_GATE = 0x8e, TRAP_GATE = 0x8f, USER_GATE = 0xee };
@@ -618,6 +619,31 @@ static void test_step_traps_behind(void)
     g_assert_cmpint(handler(bench), ==, EXC_UD);
 }
 
+/* SDM volume 3, 17.3.1.1: an interrupt between two repetitions pushes RF, one behind the last does
+ * not; nor is it remembered. */
+static void test_repetitions_push_rf(void)
+{
+    g_autoptr(SystemBench) bench = system_bench_new(1);
+    const uint64_t how = 1 | 8 << 8 | X86_DS << 16 | REP_WHILE_EQUAL << 24;
+    X86Cpu *cpu = bench->cpu;
+
+    bench_enter(bench, MODE_LONG, 0);
+    bench_gate(bench, EXC_NMI, SEL_CODE64, INT_GATE, 0);
+    cpu->gpr[X86_RDI] = 0x200000;
+    cpu->gpr[X86_RCX] = 0x18000; /* more than is done at once */
+    g_assert_cmpuint(x86_helper_stos(&cpu->base, how, 0, 0), ==, 0);
+    x86_nmi(&cpu->base);
+    x86_poll(&cpu->base);
+    g_assert_cmpint(handler(bench), ==, EXC_NMI);
+    g_assert_true(bench_stack(bench, 2, 8) & FLAG_RF);
+    x86_helper_iret(&cpu->base, 8, 0, 0);
+    g_assert_cmpuint(x86_helper_stos(&cpu->base, how, 0, 0), ==, 1);
+    x86_set_rflags(cpu, 0, FLAG_RF);
+    x86_nmi(&cpu->base);
+    x86_poll(&cpu->base);
+    g_assert_false(bench_stack(bench, 2, 8) & FLAG_RF);
+}
+
 static void test_mov_ss_delays_step(void)
 {
     g_autoptr(SystemBench) bench = system_bench_new(1);
@@ -750,6 +776,7 @@ static const struct {
     { "task-refused", test_task_refused },
     { "nmi-blocks-until-iret", test_nmi_blocks_until_iret },
     { "step-traps-behind", test_step_traps_behind },
+    { "repetitions-push-rf", test_repetitions_push_rf },
     { "mov-ss-delays-step", test_mov_ss_delays_step },
     { "code-breakpoint", test_code_breakpoint },
     { "data-breakpoint", test_data_breakpoint },

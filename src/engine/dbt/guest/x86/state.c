@@ -8,6 +8,7 @@
 #include "engine/dbt/guest/x86/cpuid.h"
 #include "engine/dbt/guest/x86/lapic.h"
 #include "engine/dbt/guest/x86/system.h"
+#include "engine/dbt/guest/x86/x87.h"
 #include "engine/x86/x86.h"
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -21,7 +22,7 @@ static void get_x87(const X86Cpu *cpu, X86State *state)
         store_le16(state->st[i] + 8, reg->sign_exponent);
     }
     state->fcw = cpu->fcw;
-    state->fsw = (uint16_t)((cpu->fsw & ~0x3800) | (cpu->top & 7) << 11);
+    state->fsw = x87_status(cpu);
     state->ftw = cpu->tags;
     state->fop = cpu->fop;
     state->fip = cpu->fip;
@@ -109,9 +110,8 @@ static const char *unsupported(const X86Cpu *cpu, const X86State *state)
 
 static void set_x87(X86Cpu *cpu, const X86State *state)
 {
-    cpu->top = (state->fsw >> 11) & 7;
-    cpu->fsw = (uint16_t)(state->fsw & ~0x3800);
-    cpu->fcw = state->fcw;
+    x87_set_control(cpu, state->fcw);
+    x87_set_status(cpu, state->fsw);
     cpu->tags = state->ftw;
     cpu->fop = state->fop;
     cpu->fip = state->fip;
@@ -132,6 +132,7 @@ static void set_events(X86Cpu *cpu, const X86State *state)
     cpu->injected_interrupt = !state->exception.valid && state->interrupt.valid;
     cpu->injected = cpu->injected_interrupt ? state->interrupt : state->exception;
     cpu->debug_pending = 0;
+    cpu->repeating = false;
     cpu->shadow_sti = state->shadow_sti;
     cpu->shadow_mov_ss = state->shadow_mov_ss;
     __atomic_store_n(&cpu->nmi_pending, state->nmi_pending, __ATOMIC_RELEASE);

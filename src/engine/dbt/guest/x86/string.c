@@ -188,6 +188,7 @@ static uint64_t run(String *s, PieceFn piece)
     uint64_t budget = BUDGET;
     bool stop = false;
 
+    s->cpu->repeating = false;
     while (budget >= s->size && count_of(s)) {
         if (!piece(s, &budget, &stop)) {
             return 0;
@@ -195,11 +196,12 @@ static uint64_t run(String *s, PieceFn piece)
         if (stop || !repeats(s)) {
             return 1;
         }
-        if ((s->rep & REP_STEP) || s->cpu->debug_pending) {
-            break; /* a trap comes behind this repetition */
+        if ((s->rep & REP_STEP) || s->cpu->debug_pending || s->cpu->base.debug_hit) {
+            break; /* a trap, or a debugger's stop, comes behind this repetition */
         }
     }
-    return count_of(s) == 0;
+    s->cpu->repeating = count_of(s) != 0;
+    return !s->cpu->repeating;
 }
 
 /* A piece of @n elements is done. */

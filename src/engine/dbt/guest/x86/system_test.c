@@ -534,6 +534,31 @@ static void test_state_comes_back(void)
     g_assert_cmphex(bench->cpu->base.pc, ==, BENCH_HANDLER + EXC_PF * 16);
 }
 
+/* What FLDCW and FLDENV do to reserved bits and the summary happens to a state's words, too. */
+static void test_state_x87_words(void)
+{
+    static const struct {
+        uint16_t fcw, fsw, fcw_got, fsw_got;
+    } rows[] = {
+        { 0xffff, 0x7f7f, 0x1f7f, 0x7f7f },        /* all masked */
+        { 0x037e, 0x0001, 0x037e | 0x40, 0x8081 }, /* an unmasked exception: ES and B */
+        { 0x037f, 0x8081, 0x037f, 0x0001 },        /* a summary of nothing */
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(SystemBench) bench = system_bench_new(1);
+        g_autofree X86State *state = g_new0(X86State, 1);
+        bench_enter(bench, MODE_LONG, 0);
+        x86_get_state(&bench->cpu->base, state);
+        state->fcw = rows[i].fcw;
+        state->fsw = rows[i].fsw;
+        g_assert_true(x86_set_state(&bench->cpu->base, state, NULL));
+        x86_get_state(&bench->cpu->base, state);
+        g_assert_cmphex(state->fcw, ==, rows[i].fcw_got);
+        g_assert_cmphex(state->fsw, ==, rows[i].fsw_got);
+    }
+}
+
 static void test_state_refused(void)
 {
     static const struct {
@@ -608,6 +633,7 @@ static const struct {
     { "models", test_models },
     { "tsc", test_tsc },
     { "state-comes-back", test_state_comes_back },
+    { "state-x87-words", test_state_x87_words },
     { "state-refused", test_state_refused },
     { "reset-and-init", test_reset_and_init },
 };

@@ -178,6 +178,7 @@ typedef struct X86Cpu {
     uint8_t init_pending, sipi_pending, sipi_vector; /* atomic */
     bool wait_for_sipi;
     uint64_t debug_pending;  /* DR6 bits of a #DB trap that waits for the instruction's end */
+    bool repeating;          /* a string instruction stands between two of its repetitions */
     X86Event injected;       /* a restored state's event: x86_poll delivers it first */
     bool injected_interrupt; /* it came from the LAPIC or the 8259s, or is INT n */
     bool task_switched;      /* a task switch was committed: faults belong to the new task */
