@@ -77,6 +77,7 @@ typedef struct VcpuExit {
     VcpuExitReason reason;
     DebugReason debug;  /* of VCPU_EXIT_DEBUG */
     uint64_t address;   /* gva of the break- or watchpoint */
+    unsigned point;     /* its place in DebugConfig.points */
     char message[200];  /* of VCPU_EXIT_ERROR */
     const char *report; /* of VCPU_EXIT_DIFFERENCE: lines of text, the vCPU's until vcpu_free */
 } VcpuExit;
@@ -86,7 +87,7 @@ enum { DEBUG_MAX_POINTS = 64 };
 
 typedef struct DebugPoint {
     uint64_t gva;
-    uint8_t size;              /* of a watchpoint: 1, 2, 4 or 8 */
+    uint32_t size;             /* of a watchpoint; KVM takes 1, 2, 4 or 8 aligned bytes */
     bool execute, read, write; /* .execute alone is a breakpoint */
 } DebugPoint;
 

@@ -338,6 +338,29 @@ guest watched
     stop
 done watched
 
+/* All kinds of accesses; the table in debug.c knows where each ends. */
+guest accesses
+    mov edi, DATA + 0x100
+    mov ecx, 32
+    cld
+    rep stosb
+    mov ebx, DATA
+    mov [rbx + 0x1fe], eax
+    movups [rbx + 0x208], xmm0
+    mov [rbx + 0xffe], eax
+    lock xadd [rbx + 0x300], eax
+    push rax
+    call 1f
+1:  mov esi, DATA + 0x400
+    mov edi, DATA + 0x408
+    movsq
+    sti
+    mov [rbx + 0x500], eax
+    nop
+    cli
+    stop
+done accesses
+
 /* Pushes the flags (is TF to be seen?) and raises #DB of its own by TF. */
 guest flags
     pushfq

@@ -31,6 +31,7 @@ GUEST(rep_movs);
 GUEST(rep_outs);
 GUEST(pae_read);
 GUEST(watched);
+GUEST(accesses);
 GUEST(flags);
 GUEST(tsc_spin);
 GUEST(tsc_once);

@@ -101,6 +101,7 @@ void kvm_debug_exit(EngineVcpu *vcpu, VcpuExit *exit)
         if (bit_test(arch->dr6, i)) {
             exit->debug = point->execute ? DEBUG_BREAKPOINT : DEBUG_WATCHPOINT;
             exit->address = point->gva;
+            exit->point = i;
             return;
         }
     }

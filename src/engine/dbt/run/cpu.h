@@ -149,7 +149,7 @@ struct DbtCpu {
     bool debug_active;       /* .debug has something to do: part of the guest's context key */
     bool debug_watches;      /* some of .debug's points are watchpoints */
     bool watch_active;       /* some data watchpoint: TLB entries of its page are slow */
-    bool debug_hit;          /* vcpu_run returns VCPU_EXIT_DEBUG with debug_exit */
+    bool debug_hit;          /* vcpu_run returns debug_exit, before an interrupt comes */
     VcpuExit debug_exit;
     struct Check *check; /* NULL: blocks are not compared (check.h) */
     pthread_cond_t wake; /* lock: vm->lock */

@@ -550,7 +550,7 @@ static bool attend(DbtCpu *cpu, VcpuExit *exit)
         exit->reason = VCPU_EXIT_KICKED;
         return false;
     }
-    if ((bits & ATTENTION_INTERRUPT) && !cpu->fault) {
+    if ((bits & ATTENTION_INTERRUPT) && !cpu->fault && !cpu->debug_hit) {
         cpu->isa->poll(cpu);
         cpu->key_stale = true;
     } else {
@@ -733,11 +733,12 @@ void dbt_run(DbtCpu *cpu, VcpuExit *ret_exit)
         if (__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST) && !attend(cpu, ret_exit)) {
             return;
         }
-        if (cpu->debug_hit) {
+        if (cpu->debug_hit && !cpu->fault) {
             cpu->debug_hit = false;
             *ret_exit = cpu->debug_exit;
             return;
         }
+        cpu->debug_hit = false; /* the instruction isn't done: it will say so again */
         if (cpu->shutdown) {
             ret_exit->reason = VCPU_EXIT_SHUTDOWN;
             return;

@@ -95,9 +95,12 @@ bool x86_watches(const X86Cpu *cpu)
     return cpu->base.debug_active || (cpu->dr7 & 0xff);
 }
 
-static void tell_debugger(DbtCpu *cpu, DebugReason reason, uint64_t gva)
+static void tell_debugger(DbtCpu *cpu, DebugReason reason, unsigned point)
 {
-    cpu->debug_exit = (VcpuExit){ .reason = VCPU_EXIT_DEBUG, .debug = reason, .address = gva };
+    cpu->debug_exit = (VcpuExit){ .reason = VCPU_EXIT_DEBUG,
+                                  .debug = reason,
+                                  .address = cpu->debug.points[point].gva,
+                                  .point = point };
 }
 
 /* pc. */
@@ -108,7 +111,7 @@ uint64_t x86_helper_code_breakpoint(DbtCpu *base, uint64_t a, uint64_t b, uint64
 
     for (unsigned i = 0; base->debug_active && i < base->debug.n_points; i++) {
         if (base->debug.points[i].execute && base->debug.points[i].gva == a) {
-            tell_debugger(base, DEBUG_BREAKPOINT, a);
+            tell_debugger(base, DEBUG_BREAKPOINT, i);
             base->fault = FAULT_DEBUG;
             return 0;
         }
@@ -131,6 +134,14 @@ static bool is_watchpoint(const DebugPoint *point, MmuAccess access)
     return access == MMU_WRITE ? point->write : point->read;
 }
 
+/* Of several points that one instruction hits the first is told, but rather one of a write: what
+ * was written can be missed, what was read is still there. */
+static bool tells_more(const DbtCpu *cpu, unsigned point)
+{
+    return !cpu->debug_hit ||
+           (cpu->debug.points[point].write && !cpu->debug.points[cpu->debug_exit.point].write);
+}
+
 void x86_watch(DbtCpu *base, uint64_t gva, unsigned size, MmuAccess access)
 {
     X86Cpu *cpu = x86_cpu(base);
@@ -144,7 +155,9 @@ void x86_watch(DbtCpu *base, uint64_t gva, unsigned size, MmuAccess access)
     for (unsigned i = 0; base->debug_watches && i < base->debug.n_points; i++) {
         const DebugPoint *point = &base->debug.points[i];
         if (is_watchpoint(point, access) && ranges_overlap(point->gva, point->size, gva, size)) {
-            tell_debugger(base, DEBUG_WATCHPOINT, point->gva);
+            if (tells_more(base, i)) {
+                tell_debugger(base, DEBUG_WATCHPOINT, i);
+            }
             base->debug_hit = true;
             __atomic_or_fetch(&base->attention, ATTENTION_INTERRUPT, __ATOMIC_SEQ_CST);
         }
