@@ -112,7 +112,7 @@ static void read_pipe(void *opaque, unsigned events)
 
     g_assert_cmpuint(events & IO_READ, !=, 0);
     __atomic_store_n(&pipe->inside, 1, __ATOMIC_RELAXED);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 500; i++) {
         g_thread_yield(); /* time for somebody to free us, if they don't wait */
     }
     if (read(pipe->fds[0], &byte, 1) != 1 || pipe->stops) {
