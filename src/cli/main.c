@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/program.h"
 #include "common/suggest.h"
 #include "common/text.h"
 
@@ -76,28 +77,11 @@ static int flush(void)
 
 /* ---- insula-vm ---- */
 
-/* Where program @name is, seen from the folder of this one; NULL: nowhere.  Installed programs are
- * neighbours; in a build tree each is in the folder of its source. */
-static char *find_program(const char *name)
-{
-    static const char *const places[] = { ".", "../vm" };
-    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-    g_autofree char *folder = self ? g_path_get_dirname(self) : NULL;
-
-    for (unsigned i = 0; folder && i < G_N_ELEMENTS(places); i++) {
-        g_autofree char *path = g_build_filename(folder, places[i], name, NULL);
-        if (!access(path, X_OK)) {
-            return g_steal_pointer(&path);
-        }
-    }
-    return NULL;
-}
-
 /* Become insula-vm; returns only if that fails. */
 static int become_vm(char **words)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
-    g_autofree char *path = find_program("insula-vm");
+    g_autofree char *path = program_find("insula-vm", "vm");
 
     if (!path) {
         complain("cannot find program 'insula-vm' beside insula; install it there");
