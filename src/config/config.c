@@ -15,6 +15,8 @@ VmConfig *vm_config_new(void)
     config->cpus = 1;
     config->memory = UINT64_C(512) << 20;
     config->disks = g_ptr_array_new_with_free_func((GDestroyNotify)disk_config_free);
+    config->nets = g_ptr_array_new_with_free_func((GDestroyNotify)net_config_free);
+    config->forwards = g_ptr_array_new_with_free_func((GDestroyNotify)forward_config_free);
     config->serial.kind = SERIAL_STDIO;
     config->console.kind = SERIAL_NONE;
     config->gdb.wait = true;
@@ -34,6 +36,8 @@ void vm_config_free(VmConfig *config)
     g_free(config->initrd);
     g_free(config->append);
     g_ptr_array_unref(config->disks);
+    g_ptr_array_unref(config->nets);
+    g_ptr_array_unref(config->forwards);
     g_free(config->serial.path);
     g_free(config->console.path);
     g_free(config->gdb.path);
@@ -49,6 +53,26 @@ void disk_config_free(DiskConfig *disk)
     }
 }
 
+/* Networks and what leads into them agree. */
+static bool check_nets(const VmConfig *config, GError **error)
+{
+    bool user = !config->nets->len && !config->no_net;
+
+    if (config->no_net && config->nets->len) {
+        set_error_code(error, INSULA_ERROR_USAGE, "--net none and another --net: keep one");
+        return false;
+    }
+    for (guint i = 0; i < config->nets->len; i++) {
+        user |= ((const NetConfig *)g_ptr_array_index(config->nets, i))->kind == NET_USER;
+    }
+    if (config->forwards->len && !user) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "--forward needs a user network to lead into: add --net user");
+        return false;
+    }
+    return true;
+}
+
 bool vm_config_check(const VmConfig *config, GError **error)
 {
     if (!config->kernel) {
@@ -61,5 +85,5 @@ bool vm_config_check(const VmConfig *config, GError **error)
                        "--console stdio: the terminal is taken by --serial; add --serial none");
         return false;
     }
-    return true;
+    return check_nets(config, error);
 }

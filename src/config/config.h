@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/net.h"
+
 typedef struct DiskConfig {
     char *file;
     char *format; /* NULL: not said, which is raw */
@@ -56,12 +58,14 @@ typedef struct VmConfig {
     char *initrd;
     char *append;         /* the kernel's command line; NULL: none said */
     GPtrArray *disks;     /* of DiskConfig, in the order given; owns them */
+    GPtrArray *nets;      /* of NetConfig, in the order given; owns them */
+    bool no_net;          /* "none" was said; else no network said is a user network */
+    GPtrArray *forwards;  /* of ForwardConfig, into the first user network; owns them */
     SerialConfig serial;  /* the UART */
     SerialConfig console; /* the virtio-console; SERIAL_NONE: there is no such device */
     GdbConfig gdb;
     bool no_reboot;
     uint32_t log_mask;    /* see common/log.h */
-    uint64_t code_cache;  /* bytes of translated code at most; 0: the engine's default */
     bool check;           /* blocks of guest code run on two back ends */
     uint64_t check_every; /* not only new ones, but each so many executions; 0: only new ones */
 } VmConfig;

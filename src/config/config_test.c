@@ -51,9 +51,6 @@ static const struct {
     { "--memory 1MB", "--memory '1MB' has an unknown unit 'MB'" },
     { "--memory 1Mi", "has an unknown unit 'Mi'" },
     { "--memory 18446744073709551616", "is not a size" },
-    { "--code-cache 1023K", "--code-cache '1023K' must be from 1M to 1G; write a unit" },
-    { "--code-cache 2G", "--code-cache '2G' must be from 1M to 1G" },
-    { "--code-cache big", "--code-cache 'big' is not a size" },
     { "--check=0", "--check '0' must be a number from 1 to" },
     { "--check=often", "--check 'often' must be a number" },
     { "--check 5", "unknown word '5'" },
@@ -73,6 +70,37 @@ static const struct {
     { "--serial unix:", "--serial 'unix:' names no path" },
     { "--serial file:", "must be stdio, none" },
     { "--kernel k --console stdio", "the terminal is taken by --serial" },
+    { "--net foo", "--net 'foo' must be user, tap or none" },
+    { "--net userx", "must be user, tap or none" },
+    { "--net user,fd=3", "--net: unknown setting 'fd'" },
+    { "--net none,mac=52:54:00:12:34:56", "--net: unknown setting 'mac'" },
+    { "--net tap", "--net tap needs an open tap device: write tap,fd=N" },
+    { "--net tap,fd=2", "--net: fd '2' must be a number from 3" },
+    { "--net tap,fd=3,host=on", "unknown setting 'host'" },
+    { "--net user,mac=52:54:00:12:34", "--net: mac '52:54:00:12:34' must be six bytes" },
+    { "--net user,mac=52:54:00:12:34:5g", "must be six bytes" },
+    { "--net user,mac=52-54-00-12-34-56", "must be six bytes" },
+    { "--net user,mac=53:54:00:12:34:56", "is a group's address" },
+    { "--net user,mtu=67", "--net: mtu '67' must be a number from 68 to 65535" },
+    { "--net user,queues=5", "--net: queues '5' must be a number from 1 to 4" },
+    { "--net user,host=maybe", "--net: host 'maybe' must be on or off" },
+    { "--kernel k --net none --net user", "--net none and another --net: keep one" },
+    { "--kernel k --net none -p 1:1", "--forward needs a user network to lead into" },
+    { "--kernel k --net tap,fd=3 -p 1:1", "--forward needs a user network to lead into" },
+    { "-p", "option '--forward' needs a value" },
+    { "-p 22", "--forward '22' must be [ADDRESS:]PORT:[ADDRESS:]PORT[/udp]" },
+    { "-p 22:", "--forward '22:' must be" },
+    { "-p 0:22", "--forward '0:22' must be" },
+    { "-p 65536:22", "must be" },
+    { "-p 8022:22/sctp", "must be" },
+    { "-p 8022:22x", "must be" },
+    { "-p localhost:8022:22", "must be" },
+    { "-p 127.0.0:8022:22", "--forward '127.0.0:8022:22': its addresses must be numbers" },
+    { "-p 1.2.3.4:8022:[fec0::1]:22", "its addresses must be numbers of IPv4, or both of IPv6" },
+    { "-p [::1:8022:22", "must be" },
+    { "-p [::g]:8022:22", "its addresses must be numbers" },
+    { "-p ::1:8022:22", "must be" },
+    { "-x 1", "unknown word '-x'" },
     { "--name a/b", "--name 'a/b' must be 1 to 128 letters" },
     { "--name ..", "--name '..' must be" },
     { "--log exec,irk", "--log: unknown log category 'irk'" },
@@ -132,7 +160,6 @@ static void test_defaults(void)
     g_assert_false(config->no_reboot);
     g_assert_cmpuint(config->log_mask, ==, 0);
     g_assert_false(config->check);
-    g_assert_cmpuint(config->code_cache, ==, 0);
 }
 
 static void test_everything(void)
@@ -142,7 +169,7 @@ static void test_everything(void)
         "--kernel k --initrd=i --append= --machine m --engine e --cpu c --cpus 64 --memory 1GiB "
         "--disk a,,b,readonly=on --disk c,format=raw,readonly=off --serial unix:/s --console "
         "file:f --name A.b_1 --no-reboot --log exec --log irq,io --gdb tcp:1234,wait=off "
-        "--check=7 --code-cache 64M",
+        "--check=7",
         &error);
 
     g_assert_no_error(error);
@@ -172,7 +199,6 @@ static void test_everything(void)
     g_assert_false(config->gdb.wait);
     g_assert_true(config->check);
     g_assert_cmpuint(config->check_every, ==, 7);
-    g_assert_cmpuint(config->code_cache, ==, 64 << 20);
 }
 
 static void test_optional_value(void)
@@ -184,6 +210,73 @@ static void test_optional_value(void)
     g_assert_true(config->check);
     g_assert_cmpuint(config->check_every, ==, 0);
     g_assert_cmpstr(config->kernel, ==, "k");
+}
+
+static void test_nets(void)
+{
+    static const uint8_t mac[] = { 0x52, 0x54, 0x00, 0xaB, 0xCd, 0x01 };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VmConfig) none = parse("--kernel k --net none", NULL);
+    g_autoptr(VmConfig) config = parse(
+        "--kernel k --net user,host=on,ipv6=off,mtu=9000 --net tap,fd=7,mac=52:54:00:aB:Cd:01,"
+        "queues=4 --net user",
+        &error);
+
+    g_assert_true(none->no_net);
+    g_assert_cmpuint(none->nets->len, ==, 0);
+    g_assert_no_error(error);
+    g_assert_false(config->no_net);
+    g_assert_cmpuint(config->nets->len, ==, 3);
+    const NetConfig *net = g_ptr_array_index(config->nets, 0);
+    g_assert_cmpint(net->kind, ==, NET_USER);
+    g_assert_true(net->host && net->no_ipv6 && !net->has_mac);
+    g_assert_cmpuint(net->mtu, ==, 9000);
+    g_assert_cmpuint(net->queues, ==, 1);
+    net = g_ptr_array_index(config->nets, 1);
+    g_assert_cmpint(net->kind, ==, NET_TAP);
+    g_assert_cmpint(net->fd, ==, 7);
+    g_assert_true(net->has_mac);
+    g_assert_cmpmem(net->mac, 6, mac, 6);
+    g_assert_cmpuint(net->queues, ==, 4);
+    net = g_ptr_array_index(config->nets, 2);
+    g_assert_true(!net->host && !net->no_ipv6);
+}
+
+static const struct {
+    const char *text, *host, *guest;
+    uint16_t host_port, guest_port;
+    bool udp, ipv6;
+} forwards[] = {
+    { "8022:22", "127.0.0.1", NULL, 8022, 22, false, false },
+    { "8022:22/tcp", "127.0.0.1", NULL, 8022, 22, false, false },
+    { "65535:1/udp", "127.0.0.1", NULL, 65535, 1, true, false },
+    { "0.0.0.0:80:8080", "0.0.0.0", NULL, 80, 8080, false, false },
+    { "80:10.0.2.20:8080", "127.0.0.1", "10.0.2.20", 80, 8080, false, false },
+    { "[::1]:80:8080", "::1", NULL, 80, 8080, false, true },
+    { "80:[fec0::9]:8080/udp", "::1", "fec0::9", 80, 8080, true, true },
+    { "[::]:80:[fec0::9]:8080", "::", "fec0::9", 80, 8080, false, true },
+};
+
+static void test_forwards(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(forwards); i++) {
+        g_autofree char *by_letter = g_strconcat("--kernel k -p ", forwards[i].text, NULL);
+        g_autofree char *by_name = g_strconcat("--kernel k --forward=", forwards[i].text, NULL);
+        const char *lines[] = { by_letter, by_name };
+        for (unsigned j = 0; j < G_N_ELEMENTS(lines); j++) {
+            g_autoptr(GError) error = NULL;
+            g_autoptr(VmConfig) config = parse(lines[j], &error);
+            g_assert_no_error(error);
+            g_assert_cmpuint(config->forwards->len, ==, 1);
+            const ForwardConfig *forward = g_ptr_array_index(config->forwards, 0);
+            g_assert_cmpstr(forward->host, ==, forwards[i].host);
+            g_assert_cmpstr(forward->guest, ==, forwards[i].guest);
+            g_assert_cmpuint(forward->host_port, ==, forwards[i].host_port);
+            g_assert_cmpuint(forward->guest_port, ==, forwards[i].guest_port);
+            g_assert_cmpint(forward->udp, ==, forwards[i].udp);
+            g_assert_cmpint(forward->ipv6, ==, forwards[i].ipv6);
+        }
+    }
 }
 
 static const struct {
@@ -255,7 +348,7 @@ static void test_table(void)
         g_assert_true((option->parse != NULL) == (option->action == ACTION_RUN));
         if (!option->hidden) {
             g_auto(GStrv) fields = g_strsplit(dump_lines[line++], "\t", -1);
-            g_assert_cmpuint(g_strv_length(fields), ==, 7);
+            g_assert_cmpuint(g_strv_length(fields), ==, 8);
             g_assert_cmpstr(fields[0], ==, option->name);
         }
     }
@@ -270,6 +363,8 @@ int main(int argc, char **argv)
     g_test_add_func("/config/defaults", test_defaults);
     g_test_add_func("/config/everything", test_everything);
     g_test_add_func("/config/a value may be left out", test_optional_value);
+    g_test_add_func("/config/nets", test_nets);
+    g_test_add_func("/config/forwards", test_forwards);
     g_test_add_func("/config/sizes", test_sizes);
     g_test_add_func("/config/actions", test_actions);
     g_test_add_func("/config/table", test_table);

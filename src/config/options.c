@@ -147,6 +147,34 @@ static bool parse_disk(VmConfig *config, const char *value, GError **error)
     return true;
 }
 
+static bool parse_net(VmConfig *config, const char *value, GError **error)
+{
+    bool none = false;
+
+    if (config->nets->len >= CONFIG_NETS_MAX) {
+        return usage(error, "--net '%s' is one too many: %d is the most", value, CONFIG_NETS_MAX);
+    }
+    NetConfig *net = net_config_parse(value, &none, error);
+    if (net) {
+        g_ptr_array_add(config->nets, net);
+    }
+    config->no_net |= none;
+    return net || none;
+}
+
+static bool parse_forward(VmConfig *config, const char *value, GError **error)
+{
+    if (config->forwards->len >= CONFIG_FORWARDS_MAX) {
+        return usage(error, "--forward '%s' is one too many: %d is the most", value,
+                     CONFIG_FORWARDS_MAX);
+    }
+    ForwardConfig *forward = forward_config_parse(value, error);
+    if (forward) {
+        g_ptr_array_add(config->forwards, forward);
+    }
+    return forward != NULL;
+}
+
 /* What stands behind @prefix in @value, or NULL. */
 static const char *after(const char *value, const char *prefix)
 {
@@ -224,23 +252,6 @@ static bool parse_log(VmConfig *config, const char *value, GError **error)
         return false;
     }
     config->log_mask |= mask;
-    return true;
-}
-
-static bool parse_code_cache(VmConfig *config, const char *value, GError **error)
-{
-    uint64_t size = 0;
-
-    if (!size_parse(value, "--code-cache", &size, error)) {
-        return false;
-    }
-    if (size < CONFIG_CODE_CACHE_MIN || size > CONFIG_CODE_CACHE_MAX) {
-        g_autofree char *min = size_format(CONFIG_CODE_CACHE_MIN);
-        g_autofree char *max = size_format(CONFIG_CODE_CACHE_MAX);
-        return usage(error, "--code-cache '%s' must be from %s to %s; write a unit, such as 64M",
-                     value, min, max);
-    }
-    config->code_cache = size;
     return true;
 }
 
@@ -340,6 +351,28 @@ static const Option table[] = {
                 "A comma in the file's name is written twice.",
       .repeats = true,
       .parse = parse_disk },
+    { .name = "net",
+      .form = "user|tap,fd=N|none",
+      .standard = "user",
+      .words = "user tap,fd= none",
+      .help = "a network, and what stands behind it",
+      .detail =
+          "user: the guest is behind the host as behind a router, with DHCP, names and IPv6, "
+          "and needs no rights there (see insula-net); host=on lets it reach the host's loopback "
+          "interface at 10.0.2.2, ipv6=off leaves it IPv4 alone. tap: a tap device that is open as "
+          "descriptor N. none: no network. Both take mac=, mtu=N and queues=N. May be given up to "
+          "6 times.",
+      .repeats = true,
+      .parse = parse_net },
+    { .name = "forward",
+      .letter = "p",
+      .form = "[ADDRESS:]PORT:[ADDRESS:]PORT[/udp]",
+      .help = "a port of the host's leads into the guest",
+      .detail = "Such as 8022:22: who connects to port 8022 of the host comes to port 22 of the "
+                "guest. Without an address the host's is 127.0.0.1, which only this host reaches; "
+                "0.0.0.0 lets others in. IPv6 addresses stand in brackets: [::1]:8022:22.",
+      .repeats = true,
+      .parse = parse_forward },
     { .name = "serial",
       .form = "stdio|none|unix:PATH|file:PATH",
       .standard = "stdio",
@@ -379,15 +412,6 @@ static const Option table[] = {
                 "users can't reach. With wait=off the machine runs, and gdb may connect at any "
                 "time.",
       .parse = parse_gdb },
-    { .name = "code-cache",
-      .form = "SIZE",
-      .standard = "128M",
-      .words = "32M 64M 128M 256M 512M",
-      .help = "how much translated code is kept at most",
-      .detail = "The translator begins with 36M, throws all code away when that is full, and takes "
-                "more, up to this, only when what it threw away is needed again. Its records take "
-                "about a third of that on top. From 1M to 1G; KVM needs none.",
-      .parse = parse_code_cache },
     { .name = "check",
       .form = "[=N]",
       .help = "have a second back end check the translator",
@@ -399,7 +423,7 @@ static const Option table[] = {
       .help = "print machines, devices, CPUs and engines as JSON",
       .action = ACTION_DESCRIBE },
     { .name = "version", .help = "print the version", .action = ACTION_VERSION },
-    { .name = "help", .help = "print this", .action = ACTION_HELP },
+    { .name = "help", .letter = "h", .help = "print this", .action = ACTION_HELP },
     { .name = "help-options",
       .help = "print the table of options for tools",
       .hidden = true,
@@ -437,7 +461,7 @@ static bool unknown(const char *name, GError **error)
 /* Its value may be left out; if it is there it stands behind an equals sign. */
 static bool optional(const Option *option)
 {
-    return option->form && option->form[0] == '[';
+    return option->form && g_str_has_prefix(option->form, "[=");
 }
 
 /* The row of option @name (without dashes), or NULL. */
@@ -445,6 +469,17 @@ static const Option *find(const char *name)
 {
     for (const Option *option = table; option->name; option++) {
         if (!strcmp(option->name, name)) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+/* The row of the option whose letter @word is, behind one dash, or NULL. */
+static const Option *find_letter(const char *word)
+{
+    for (const Option *option = table; option->name && word[0] == '-'; option++) {
+        if (option->letter && !strcmp(option->letter, word + 1)) {
             return option;
         }
     }
@@ -465,8 +500,9 @@ static bool stray(const char *word, GError **error)
 /* The option that @word names, and the value if it stands behind an equals sign. */
 static const Option *split(const char *word, const char **ret_value, GError **error)
 {
-    if (!strcmp(word, "-h")) {
-        word = "--help";
+    const Option *by_letter = find_letter(word);
+    if (by_letter) {
+        return by_letter;
     }
     if (!g_str_has_prefix(word, "--") || !word[2]) {
         stray(word, error);
@@ -524,11 +560,17 @@ bool options_parse(const char *const *words, VmConfig *config, OptionAction *ret
     return true;
 }
 
+static const char *or_nothing(const char *text)
+{
+    return text ? text : "";
+}
+
 static void help_line(GString *text, const Option *option)
 {
     gsize start = text->len;
 
-    g_string_append_printf(text, "  --%s%s%s", option->name,
+    g_string_append_printf(text, "  %s%s%s--%s%s%s", option->letter ? "-" : "",
+                           or_nothing(option->letter), option->letter ? ", " : "", option->name,
                            option->form && !optional(option) ? " " : "",
                            option->form ? option->form : "");
     if (text->len - start > HELP_COLUMN - 2) {
@@ -564,21 +606,17 @@ char *options_help(const char *program)
     return g_string_free(text, FALSE);
 }
 
-static const char *or_nothing(const char *text)
-{
-    return text ? text : "";
-}
-
 char *options_dump(void)
 {
     GString *text = g_string_new(NULL);
 
     for (const Option *option = table; option->name; option++) {
         if (!option->hidden) {
-            g_string_append_printf(text, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", option->name,
+            g_string_append_printf(text, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", option->name,
                                    or_nothing(option->form), or_nothing(option->standard),
                                    or_nothing(option->words), option->repeats ? "repeats" : "",
-                                   option->help, or_nothing(option->detail));
+                                   option->help, or_nothing(option->detail),
+                                   or_nothing(option->letter));
         }
     }
     return g_string_free(text, FALSE);

@@ -3,8 +3,9 @@
  * The options of insula-vm (and so of insula run): one table from which come the parser, --help,
  * the manual page and the completion of bash.
  *
- * An option is written "--name VALUE" or "--name=VALUE"; one without a value "--name".  Nothing
- * else may stand on the command line.  A word that isn't known is answered with the nearest one.
+ * An option is written "--name VALUE" or "--name=VALUE"; one without a value "--name"; some have
+ * a letter, "-p VALUE".  Nothing else may stand on the command line.  A word that isn't
+ * known is answered with the nearest one.
  *
  * Threads: no state.
  */
@@ -26,6 +27,7 @@ typedef enum OptionAction {
 
 typedef struct Option {
     const char *name;     /* without the dashes */
+    const char *letter;   /* "p": it may be written -p, too; NULL: it has none */
     const char *form;     /* of the value, such as "SIZE"; "[=N]": may be left out; NULL: there is
                              no value */
     const char *standard; /* the default, for people; NULL: none */
@@ -51,5 +53,5 @@ bool options_parse(const char *const *words, VmConfig *config, OptionAction *ret
 char *options_help(const char *program);
 
 /* The table for tools: a line per option that isn't hidden, with tabs between name, form, default,
- * words, "repeats" or nothing, help and detail.  Newly allocated. */
+ * words, "repeats" or nothing, help, detail and letter.  Newly allocated. */
 char *options_dump(void);

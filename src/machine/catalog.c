@@ -17,6 +17,7 @@
 #include "machine/pci/root_port.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
+#include "machine/virtio/net.h"
 #include "machine/virtio/rng.h"
 
 /* By name. */
@@ -33,6 +34,7 @@ static const DeviceClass *const classes[] = {
     &uart_class,
     &virtio_blk_class.device,
     &virtio_console_class.device,
+    &virtio_net_class.device,
     &virtio_rng_class.device,
     NULL,
 };

@@ -19,7 +19,7 @@
 enum { PIT_MIN_PERIOD_NS = 50000 };
 
 /* Virtio devices of one machine: each has a page in a window of 64 in the DSDT. */
-enum { MICRO_MAX_VIRTIO = 32, MICRO_MAX_DISKS = 24 };
+enum { MICRO_MAX_VIRTIO = 32, MICRO_MAX_DISKS = 24, MICRO_MAX_NETS = 6 };
 
 /* The kernel's command line, where its header doesn't ask for less: Linux takes 2047 bytes, others
  * more; it must fit its place in low memory. */
@@ -38,3 +38,13 @@ enum { VIRTIO_BLK_QUEUE_SIZE = 128 };
 
 /* Random bytes per request: a guest asks for 64; more would let it drain the host's time. */
 enum { RNG_MAX_REPLY = 4096 };
+
+/* A NIC.  Addresses in each of its filters (Linux then takes all); frames and bytes that are read
+ * from the network at once; and parts of the guest's buffers that a received frame may be spread
+ * over: 64 KiB in the smallest buffers that Linux uses are 256. */
+enum {
+    VIRTIO_NET_MACS = 64,
+    VIRTIO_NET_BATCH = 64,
+    VIRTIO_NET_ARENA = 256 << 10,
+    VIRTIO_NET_RX_PARTS = 1024,
+};

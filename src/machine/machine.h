@@ -33,11 +33,19 @@ typedef struct EngineVm EngineVm;
 typedef struct GuestMemory GuestMemory;
 typedef struct Log Log;
 typedef struct Machine Machine;
+typedef struct NetPort NetPort;
 
 typedef struct MachineDisk {
     Blk *blk;           /* from blk_open(); stays the caller's, outlives the machine */
     const char *serial; /* what the guest reads as its id, up to 20 characters; NULL: "insula-N" */
 } MachineDisk;
+
+typedef struct MachineNet {
+    NetPort *port; /* stays the caller's, outlives the machine */
+    uint8_t mac[6];
+    unsigned mtu;    /* 0: the guest isn't told */
+    unsigned queues; /* pairs of them */
+} MachineNet;
 
 typedef struct MachineConfig {
     const char *board; /* a name that machine_boards() lists; NULL: the first */
@@ -51,6 +59,8 @@ typedef struct MachineConfig {
     const char *cmdline;  /* the kernel's command line; NULL: empty */
     const MachineDisk *disks;
     size_t n_disks;
+    const MachineNet *nets;
+    size_t n_nets;
     CharBackend *serial;  /* of the UART; NULL: nothing attached */
     CharBackend *console; /* of virtio-console; NULL: the machine has no such device */
     Clock *clock;         /* paused or manual; outlives the machine */
@@ -86,6 +96,7 @@ typedef struct MachineBoard {
     uint64_t min_memory, max_memory; /* in bytes */
     unsigned max_cpus;
     unsigned max_disks;
+    unsigned max_nets;
 } MachineBoard;
 const MachineBoard *machine_boards(void);
 

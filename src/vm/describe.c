@@ -46,6 +46,7 @@ static void add_machines(JsonBuilder *json)
         add_number(json, "max-memory", board->max_memory);
         add_number(json, "max-cpus", board->max_cpus);
         add_number(json, "max-disks", board->max_disks);
+        add_number(json, "max-nets", board->max_nets);
         json_builder_end_object(json);
     }
     json_builder_end_array(json);

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "block/chain.h"
@@ -14,6 +15,7 @@
 #include "common/log.h"
 #include "config/limits.h"
 #include "vm/gdb_server.h"
+#include "vm/network.h"
 #include "vm/report.h"
 #include "vm/stream.h"
 #include "vm/terminal.h"
@@ -64,7 +66,9 @@ struct Vm {
     GdbConfig gdb_config;
     Log log;
     Clock *clock;
-    GPtrArray *disks; /* of Blk */
+    GPtrArray *disks;    /* of Blk */
+    GPtrArray *networks; /* of Network */
+    GPtrArray *forwards; /* of ForwardConfig */
     Stream *serial, *console;
     int raw_fd; /* the terminal that the guest gets, or -1 */
     Machine *machine;
@@ -521,13 +525,83 @@ static bool open_disks(Vm *vm, const VmConfig *config, GError **error)
     return true;
 }
 
+/* The address of card @index: the one said, or one that is the same at each start, and for a
+ * machine with a name another than other machines have. */
+static void choose_mac(const VmConfig *config, unsigned index, const NetConfig *net, uint8_t *mac)
+{
+    const uint8_t usual[NET_MAC_SIZE] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+
+    memcpy(mac, net->has_mac ? net->mac : usual, NET_MAC_SIZE);
+    if (!net->has_mac) {
+        uint32_t hash = config->name ? g_str_hash(config->name) : 0;
+        mac[3] ^= (uint8_t)(hash >> 16);
+        mac[4] ^= (uint8_t)(hash >> 8);
+        mac[5] = (uint8_t)((mac[5] ^ hash) + index);
+    }
+}
+
+/* Add the network of @net, with @card plugged into it. */
+static bool add_network(Vm *vm, const VmConfig *config, const NetConfig *net, MachineNet *card,
+                        GError **error)
+{
+    *card = (MachineNet){ .mtu = net->mtu, .queues = net->queues };
+    choose_mac(config, vm->networks->len, net, card->mac);
+    Network *network = network_new(net, card->mac, error);
+    if (network) {
+        g_ptr_array_add(vm->networks, network);
+        card->port = network_port(network);
+    }
+    return network != NULL;
+}
+
+/* Open the networks, or without any the usual one, which is worth a warning if it can't be. */
+static bool open_networks(Vm *vm, const VmConfig *config, MachineNet *cards, GError **error)
+{
+    const NetConfig usual = { .kind = NET_USER, .queues = 1, .fd = -1 };
+    g_autoptr(GError) problem = NULL;
+
+    for (unsigned i = 0; i < config->nets->len; i++) {
+        if (!add_network(vm, config, g_ptr_array_index(config->nets, i), &cards[i], error)) {
+            return false;
+        }
+    }
+    if (!config->nets->len && !config->no_net &&
+        !add_network(vm, config, &usual, &cards[0], &problem)) {
+        if (config->forwards->len) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return false;
+        }
+        report("the guest has no network: %s", problem->message);
+    }
+    return true;
+}
+
+/* Let the networks begin, with what is forwarded into the first user network. */
+static bool begin_networks(Vm *vm, GError **error)
+{
+    bool forwarded = false;
+
+    for (unsigned i = 0; i < vm->networks->len; i++) {
+        Network *network = g_ptr_array_index(vm->networks, i);
+        for (unsigned j = 0; j < vm->forwards->len && network_is_user(network) && !forwarded; j++) {
+            if (!network_forward(network, g_ptr_array_index(vm->forwards, j), true, error)) {
+                return false;
+            }
+        }
+        forwarded |= network_is_user(network);
+        if (!network_begin(network, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool build(Vm *vm, const VmConfig *config, GError **error)
 {
     MachineDisk disks[CONFIG_DISKS_MAX] = { { 0 } };
+    MachineNet cards[CONFIG_NETS_MAX] = { { 0 } };
     StreamKeys keys = { vm, on_key };
-    const EngineTuning tuning = { .check = config->check,
-                                  .check_every = config->check_every,
-                                  .code_limit = config->code_cache };
+    const EngineTuning tuning = { .check = config->check, .check_every = config->check_every };
 
     for (unsigned i = 0; i < vm->disks->len; i++) {
         disks[i].blk = g_ptr_array_index(vm->disks, i);
@@ -535,6 +609,9 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
     vm->serial = stream_new(&config->serial, "serial", &keys);
     if (config->console.kind != SERIAL_NONE) {
         vm->console = stream_new(&config->console, "console", &keys);
+    }
+    if (!open_networks(vm, config, cards, error)) {
+        return false;
     }
     const MachineConfig machine = {
         .board = config->machine,
@@ -548,6 +625,8 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .cmdline = config->append,
         .disks = disks,
         .n_disks = vm->disks->len,
+        .nets = cards,
+        .n_nets = vm->networks->len,
         .serial = stream_backend(vm->serial),
         .console = vm->console ? stream_backend(vm->console) : NULL,
         .clock = vm->clock,
@@ -581,6 +660,8 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
     vm->clock = clock_new_host();
     clock_pause(vm->clock);
     vm->disks = g_ptr_array_new_with_free_func((GDestroyNotify)blk_close);
+    vm->networks = g_ptr_array_new_with_free_func((GDestroyNotify)network_free);
+    vm->forwards = g_ptr_array_ref(config->forwards);
     vm->loop = g_main_loop_new(NULL, FALSE);
     g_mutex_init(&vm->mutex);
     g_cond_init(&vm->order_changed);
@@ -594,6 +675,9 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
 bool vm_open(Vm *vm, GError **error)
 {
     if (!stream_open(vm->serial, error) || (vm->console && !stream_open(vm->console, error))) {
+        return false;
+    }
+    if (!begin_networks(vm, error)) {
         return false;
     }
     if (vm->gdb_config.kind != GDB_OFF) {
@@ -648,6 +732,8 @@ void vm_free(Vm *vm)
     while (g_idle_remove_by_data(vm)) {
         /* what was still to be acted on */
     }
+    g_ptr_array_unref(vm->networks);
+    g_ptr_array_unref(vm->forwards);
     g_ptr_array_unref(vm->disks);
     clock_free(vm->clock);
     g_main_loop_unref(vm->loop);

@@ -8,12 +8,31 @@
 #   insula.run=tour    show the machine, write a disk and read it back (default)
 #   insula.run=boot    only say that we are up
 #   insula.run=test    check clocks, processors, memory, random numbers and the disk
+#   insula.run=net     bring up the network, try what insula.try says, and serve the host
 #   insula.run=bench   rows of insbench, as tools/bench asks for them on the console
+#   insula.try=LIST    what 'net' tries: pairs of a test and its argument, KIND=ARGUMENT,...; see there
 #   insula.seconds=N   how long 'test' watches the clocks (default 2)
 #   insula.end=poweroff|reboot|crash|stay   how it ends (default poweroff)
 #
 # What programs read stands alone on a line and begins with INSULA-.
 export PATH=/bin HOME=/root PS1='insula:\w# '
+
+# udhcpc calls this file, too, with what happened, and the rest in variables.
+if [ $$ -ne 1 ]; then
+    if [ "$1" = bound ]; then
+        # shellcheck disable=SC2154
+        ip addr add "$ip/$mask" dev "$interface"
+        # shellcheck disable=SC2154
+        ip route add default via "$router"
+        # shellcheck disable=SC2154
+        for server in $dns; do
+            echo "nameserver $server"
+        done >/etc/resolv.conf
+        echo "INSULA-LEASE $ip $router $dns" >/dev/console
+    fi
+    exit
+fi
+
 /bin/busybox mount -t proc proc /proc
 read -r uptime _ </proc/uptime
 echo "INSULA-INIT uptime=$uptime"
@@ -22,19 +41,24 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 
-run=tour seconds=2 end=poweroff
+run=tour seconds=2 end=poweroff try=''
 read -r command_line </proc/cmdline
 for word in $command_line; do
     case $word in
     insula.run=*) run=${word#*=} ;;
     insula.seconds=*) seconds=${word#*=} ;;
     insula.end=*) end=${word#*=} ;;
+    insula.try=*) try=${word#*=} ;;
     esac
 done
 
-while read -r module; do
-    insmod "/lib/modules/$module" || echo "INSULA-BAD module $module"
-done </lib/modules/order
+# load FOLDER: the kernel modules there, in order.
+load() {
+    while read -r module; do
+        insmod "$1/$module" || echo "INSULA-BAD module $module"
+    done <"$1/order"
+}
+load /lib/modules
 
 # disk: the first virtio disk, once it is there; fails after 5 s.
 wait_for_disk() {
@@ -140,6 +164,81 @@ test_all() {
     echo 'INSULA-TEST-OK'
 }
 
+wait_for() { # TENTHS COMMAND...
+    left=$1
+    shift
+    until "$@"; do
+        [ "$left" -gt 0 ] || return 1
+        left=$((left - 1))
+        usleep 100000
+    done
+}
+has_card() {
+    [ -e /sys/class/net/eth0 ]
+}
+# An address of the network's own IPv6 prefix, which is the guest's to use.
+has_ipv6() {
+    ip -6 addr show dev eth0 scope site | grep -v tentative | grep -q fec0
+}
+bring_up_network() {
+    load /lib/modules/net
+    mkdir -p /etc /www
+    wait_for 50 has_card || return 1
+    ip link set lo up
+    ip link set eth0 up
+    udhcpc -i eth0 -n -q -t 5 -s /init >/dev/null 2>&1
+}
+# Fetch what the argument says from http://ADDRESS/noise and compare it with its own sum.
+fetch() {
+    wget -q -T 20 -O /tmp/noise "http://$1/noise" && wget -q -T 20 -O /tmp/sum "http://$1/sum" &&
+        [ "$(sha256sum </tmp/noise | cut -d' ' -f1)" = "$(cat /tmp/sum)" ]
+}
+send_noise() {
+    dd if=/dev/urandom of=/tmp/noise bs=64k count=32 2>/dev/null
+    { sha256sum </tmp/noise | cut -c1-64; cat /tmp/noise; } | nc -w 20 "${1%:*}" "${1##*:}" | grep -q thanks
+}
+cannot_connect() {
+    ! echo | nc -w 3 "${1%:*}" "${1##*:}" >/dev/null 2>&1
+}
+cannot_ping() {
+    ! ping -c 1 -W 2 "$1" >/dev/null
+}
+# try_all LIST: fetch=ADDRESS:PORT send=ADDRESS:PORT closed=ADDRESS:PORT name=NAME/ADDRESS
+# ping=ADDRESS silent=ADDRESS ipv6=
+try_all() {
+    for pair in $(echo "$1" | tr , ' '); do
+        what=${pair#*=}
+        case ${pair%%=*} in
+        fetch) check "$pair" fetch "$what" ;;
+        send) check "$pair" send_noise "$what" ;;
+        closed) check "$pair" cannot_connect "$what" ;;
+        name) check "$pair" sh -c "nslookup -type=a ${what%/*} | grep -q '^Address: ${what#*/}'" ;;
+        ping) check "$pair" ping -q -c 2 -W 2 "$what" ;;
+        silent) check "$pair" cannot_ping "$what" ;;
+        ipv6) check "$pair" wait_for 80 has_ipv6 ;;
+        *) echo "INSULA-BAD unknown test $pair" ;;
+        esac
+    done
+}
+# What the host finds here: a file over HTTP, and datagrams come back.
+serve_host() {
+    dd if=/dev/urandom of=/www/noise bs=64k count=48 2>/dev/null
+    sha256sum </www/noise | cut -d' ' -f1 >/www/sum
+    httpd -p 80 -h /www
+    httpd -p '[::]:81' -h /www
+    nc -u -lk -p 7 -e cat &
+}
+net() {
+    if bring_up_network; then
+        try_all "$try"
+        serve_host
+        echo "INSULA-NET-READY $(ip -6 -o addr show dev eth0 scope site | sed -n 's/.*inet6 \([^/ ]*\).*/\1/p;q')"
+        sleep 1000000 # the host ends us
+    else
+        echo 'INSULA-BAD network'
+    fi
+}
+
 case $run in
 shell)
     echo 'A shell in the guest.  "poweroff -f" ends it.'
@@ -148,6 +247,7 @@ shell)
 tour) tour ;;
 boot) echo 'INSULA-BOOT-OK' ;;
 test) test_all ;;
+net) net ;;
 bench)
     stty -echo
     insbench -serve

@@ -23,6 +23,7 @@ static const MachineBoard boards[] = {
         .max_memory = MICRO_MAX_MEMORY,
         .max_cpus = ENGINE_MAX_CPUS,
         .max_disks = MICRO_MAX_DISKS,
+        .max_nets = MICRO_MAX_NETS,
     },
     { 0 },
 };
@@ -171,6 +172,11 @@ static bool check(const MachineBoard *board, const MachineConfig *config, GError
     if (config->n_disks > board->max_disks) {
         set_error_code(error, INSULA_ERROR_USAGE, "machine '%s' takes up to %u disks, not %zu",
                        board->name, board->max_disks, config->n_disks);
+        return false;
+    }
+    if (config->n_nets > board->max_nets) {
+        set_error_code(error, INSULA_ERROR_USAGE, "machine '%s' takes up to %u networks, not %zu",
+                       board->name, board->max_nets, config->n_nets);
         return false;
     }
     return true;

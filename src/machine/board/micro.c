@@ -25,6 +25,7 @@
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
 #include "machine/virtio/mmio.h"
+#include "machine/virtio/net.h"
 #include "machine/virtio/rng.h"
 
 #define LOW_RAM_MAX  UINT64_C(0xc0000000)
@@ -92,6 +93,14 @@ static void add_virtio(Machine *m, const MachineConfig *config, AcpiConfig *acpi
         const MachineDisk *disk = &config->disks[i];
         slot = next_slot(m, acpi, name);
         board_add(m, virtio_blk_new(&slot, disk->blk, disk->serial ? disk->serial : serial));
+    }
+    for (size_t i = 0; i < config->n_nets; i++) {
+        g_autofree char *name = g_strdup_printf("net%zu", i);
+        const MachineNet *net = &config->nets[i];
+        VirtioNetConfig card = { .port = net->port, .mtu = net->mtu, .pairs = net->queues };
+        memcpy(card.mac, net->mac, sizeof(card.mac));
+        slot = next_slot(m, acpi, name);
+        board_add(m, virtio_net_new(&slot, &card));
     }
 }
 

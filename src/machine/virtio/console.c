@@ -51,7 +51,7 @@ static void on_transmit(VirtioDev *virtio, Virtq *q)
             return;
         }
         if (!send(dev, &chain)) {
-            virtq_unpop(q, &chain);
+            virtq_unpop(q, chain.ticket);
             return;
         }
         dev->sent = 0;

@@ -342,6 +342,12 @@ void virtio_dev_destroy(Device *device)
     if (dev->transport->unplug) {
         dev->transport->unplug(dev);
     }
+    /* the task finds no queue to serve from here on, and may be scheduled until nobody can */
+    g_mutex_lock(&device->lock);
+    for (unsigned i = 0; i < dev->n_queues; i++) {
+        virtq_stop(&dev->queues[i]);
+    }
+    g_mutex_unlock(&device->lock);
     if (class_of(dev)->destroy) {
         class_of(dev)->destroy(dev);
     }

@@ -159,23 +159,31 @@ bool virtq_pop(Virtq *q, VirtqChain *chain)
     }
     q->budget--;
     const char *wrong = q->ring->fetch(q, chain);
-    if (!wrong && chain->slots > q->size - q->outstanding) {
+    if (!wrong && chain->ticket.slots > q->size - q->outstanding) {
         wrong = "more chains than the ring holds";
     }
     if (wrong) {
         virtio_dev_broken(q->dev, wrong);
         return false;
     }
-    q->outstanding += chain->slots;
+    q->outstanding += chain->ticket.slots;
     return true;
 }
 
-void virtq_unpop(Virtq *q, const VirtqChain *chain)
+void virtq_unpop(Virtq *q, VirtqTicket ticket)
 {
     if (q->ready) {
-        q->ring->put_back(q, chain);
-        q->outstanding -= chain->slots;
+        q->ring->put_back(q, ticket);
+        q->outstanding -= ticket.slots;
         q->budget++;
+    }
+}
+
+void virtq_fill_ticket(Virtq *q, VirtqTicket ticket, size_t written)
+{
+    if (q->ready) {
+        q->ring->fill(q, ticket, (uint32_t)MIN(written, UINT32_MAX));
+        q->outstanding -= ticket.slots;
     }
 }
 
@@ -183,16 +191,12 @@ void virtq_fill(Virtq *q, const VirtqChain *chain, size_t written)
 {
     size_t left = written;
 
-    if (!q->ready) {
-        return;
-    }
     for (unsigned i = 0; i < chain->n_in && left; i++) {
         size_t len = MIN(left, chain->in[i].iov_len);
         gm_written(q->dev->device.env.memory, chain->in_gpa[i], len);
         left -= len;
     }
-    q->ring->fill(q, chain, (uint32_t)MIN(written, UINT32_MAX));
-    q->outstanding -= chain->slots;
+    virtq_fill_ticket(q, chain->ticket, written);
 }
 
 void virtq_flush(Virtq *q)

@@ -131,8 +131,8 @@ static const char *fetch(Virtq *q, VirtqChain *chain)
             wrong = collect_indirect(q, &d, chain);
         }
         if (!wrong && !(d.flags & DESC_NEXT)) {
-            chain->id = d.id;
-            chain->slots = (uint16_t)slots;
+            chain->ticket.id = d.id;
+            chain->ticket.slots = (uint16_t)slots;
             q->next_available = at;
             q->available_wrap = wrap;
             return NULL;
@@ -141,13 +141,13 @@ static const char *fetch(Virtq *q, VirtqChain *chain)
     return wrong ? wrong : "chain longer than the queue";
 }
 
-static void put_back(Virtq *q, const VirtqChain *chain)
+static void put_back(Virtq *q, VirtqTicket ticket)
 {
-    if (q->next_available < chain->slots) {
+    if (q->next_available < ticket.slots) {
         q->next_available += q->size;
         q->available_wrap = !q->available_wrap;
     }
-    q->next_available -= chain->slots;
+    q->next_available -= ticket.slots;
 }
 
 static void store_flags(Virtq *q, unsigned at, uint16_t flags)
@@ -158,7 +158,7 @@ static void store_flags(Virtq *q, unsigned at, uint16_t flags)
     gm_written(q->dev->device.env.memory, q->desc_gpa + offset, sizeof(flags));
 }
 
-static void fill(Virtq *q, const VirtqChain *chain, uint32_t written)
+static void fill(Virtq *q, VirtqTicket ticket, uint32_t written)
 {
     enum { LENGTH = offsetof(Descriptor, len), ID = offsetof(Descriptor, id) };
     uint16_t at = q->next_used;
@@ -167,7 +167,7 @@ static void fill(Virtq *q, const VirtqChain *chain, uint32_t written)
     advance(q, &at, &wrap, q->filled);
     size_t offset = (size_t)at * DESC_SIZE;
     store_le32(q->desc + offset + LENGTH, written);
-    store_le16(q->desc + offset + ID, chain->id);
+    store_le16(q->desc + offset + ID, ticket.id);
     gm_written(q->dev->device.env.memory, q->desc_gpa + offset + LENGTH, DESC_FLAGS - LENGTH);
     uint16_t flags = (wrap ? DESC_AVAIL | DESC_USED : 0) | (written ? DESC_WRITE : 0);
     if (q->filled) {
@@ -175,7 +175,7 @@ static void fill(Virtq *q, const VirtqChain *chain, uint32_t written)
     } else {
         q->first = flags;
     }
-    q->filled += chain->slots;
+    q->filled += ticket.slots;
 }
 
 /* Whether the guest wants an interrupt after @slots from @old on were used, in the lap of @wrap. */

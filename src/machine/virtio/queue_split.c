@@ -122,26 +122,26 @@ static const char *fetch(Virtq *q, VirtqChain *chain)
     }
     size_t slot = q->next_available % q->size;
     virtq_chain_clear(chain);
-    chain->id = ring_load(q->driver + RING_ELEMENTS + 2 * slot);
-    chain->slots = 1;
-    const char *wrong = collect(q, chain->id, chain);
+    chain->ticket.id = ring_load(q->driver + RING_ELEMENTS + 2 * slot);
+    chain->ticket.slots = 1;
+    const char *wrong = collect(q, chain->ticket.id, chain);
     if (!wrong) {
         q->next_available++;
     }
     return wrong;
 }
 
-static void put_back(Virtq *q, const VirtqChain *chain)
+static void put_back(Virtq *q, VirtqTicket ticket)
 {
     q->next_available--;
 }
 
-static void fill(Virtq *q, const VirtqChain *chain, uint32_t written)
+static void fill(Virtq *q, VirtqTicket ticket, uint32_t written)
 {
     uint16_t index = q->next_used + q->filled++;
     size_t offset = RING_ELEMENTS + USED_ELEMENT * (size_t)(index % q->size);
 
-    store_le32(q->device + offset, chain->id);
+    store_le32(q->device + offset, ticket.id);
     store_le32(q->device + offset + 4, written);
     gm_written(q->dev->device.env.memory, q->device_gpa + offset, USED_ELEMENT);
 }

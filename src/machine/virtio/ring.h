@@ -23,9 +23,9 @@ struct VirtqRing {
     bool (*is_empty)(Virtq *q);
     /* Copy the next chain, which is there, and go on behind it.  NULL, or what is wrong. */
     const char *(*fetch)(Virtq *q, VirtqChain *chain);
-    void (*put_back)(Virtq *q, const VirtqChain *chain);
+    void (*put_back)(Virtq *q, VirtqTicket ticket);
     /* Mark a chain used; the guest sees it no earlier than flush. */
-    void (*fill)(Virtq *q, const VirtqChain *chain, uint32_t written);
+    void (*fill)(Virtq *q, VirtqTicket ticket, uint32_t written);
     /* Show what was filled; whether the guest wants to hear of it. */
     bool (*flush)(Virtq *q);
 };

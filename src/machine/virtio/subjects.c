@@ -5,10 +5,12 @@
 #include "machine/virtio/subjects.h"
 
 #include <glib/gstdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
+#include "machine/virtio/net.h"
 #include "machine/virtio/rng.h"
 
 static VirtioDev *make_rng(const VirtioSlot *slot, void *opaque)
@@ -55,11 +57,41 @@ static void close_blk(VirtioRig *rig)
     g_free(rig->path);
 }
 
+static VirtioDev *make_net(const VirtioSlot *slot, void *opaque)
+{
+    VirtioRig *rig = opaque;
+    int fds[2];
+
+    g_assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    rig->world = fds[0];
+    rig->port = net_port_new(NET_PORT_SOCKET, fds[1], "test", NULL);
+    return virtio_net_new(slot, &(VirtioNetConfig){ .port = rig->port });
+}
+
+static void close_net(VirtioRig *rig)
+{
+    net_port_free(rig->port);
+    close(rig->world);
+}
+
+/* A broadcast, which any driver gets. */
+static void send_frame(VirtioRig *rig)
+{
+    static const uint8_t message[12 + 60] = { [12] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    ssize_t ignored = send(rig->world, message, sizeof(message), 0);
+
+    (void)ignored; /* full of those that a dead device doesn't read */
+    io_thread_run_all(rig->b->io);
+}
+
 const VirtioSubject virtio_subjects[] = {
     { "rng", 4, 0, make_rng, NULL, NULL },
     { "console-receive", 3, 0, make_console, close_console, type_key },
     { "console-transmit", 3, 1, make_console, close_console, NULL },
     { "blk", 2, 0, make_blk, close_blk, NULL },
+    { "net-receive", 1, 0, make_net, close_net, send_frame },
+    { "net-transmit", 1, 1, make_net, close_net, NULL },
+    { "net-control", 1, 2, make_net, close_net, NULL },
     { 0 },
 };
 

@@ -9,6 +9,7 @@
 
 #include "block/block.h"
 #include "machine/virtio/bench.h"
+#include "net/port.h"
 
 typedef struct VirtioSubject VirtioSubject;
 
@@ -19,6 +20,8 @@ typedef struct VirtioRig {
     BenchChar character;
     Blk *blk;
     char *path;
+    NetPort *port;
+    int world; /* the other end of .port */
 } VirtioRig;
 
 /* A device and a queue of it. */

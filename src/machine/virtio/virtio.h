@@ -49,11 +49,16 @@ enum {
 
 enum { VIRTIO_MAX_CONFIG = 0x100, VIRTIO_NO_VECTOR = 0xffff };
 
+/* What is needed to give a chain back. */
+typedef struct VirtqTicket {
+    uint16_t id;    /* the chain's name */
+    uint16_t slots; /* of the ring that it takes; of a split one always 1 */
+} VirtqTicket;
+
 /* A chain of buffers: first those that the device reads, then those that it writes.  The iovecs
  * point into guest RAM, which the guest may change at any time: read each byte once. */
 typedef struct VirtqChain {
-    uint16_t id;    /* the chain's name when it is given back */
-    uint16_t slots; /* of the ring that it takes; of a split one always 1 */
+    VirtqTicket ticket;
     unsigned n_out, n_in;
     size_t out_len, in_len; /* sums */
     struct iovec out[VIRTQ_MAX_SIZE], in[VIRTQ_MAX_SIZE];
@@ -163,14 +168,15 @@ void virtio_dev_destroy(Device *device);
  * rules, or this round has served enough (the rest follows in another). */
 bool virtq_pop(Virtq *q, VirtqChain *chain);
 /* Put the chain back that was popped last: the next virtq_pop() finds it again. */
-void virtq_unpop(Virtq *q, const VirtqChain *chain);
+void virtq_unpop(Virtq *q, VirtqTicket ticket);
 /* Begin a round outside on_kick: as many chains as the queue has may be popped. */
 void virtq_begin_round(Virtq *q);
 /* Give a chain back; @written bytes at its writable buffers' beginning are filled. */
 void virtq_push(Virtq *q, const VirtqChain *chain, size_t written);
 /* The same in two steps: what was filled the guest sees at once, when it is flushed.  Between them
- * the lock stays closed and nothing is pushed. */
+ * nothing is pushed.  A caller that fills by ticket has told of its writes with gm_written(). */
 void virtq_fill(Virtq *q, const VirtqChain *chain, size_t written);
+void virtq_fill_ticket(Virtq *q, VirtqTicket ticket, size_t written);
 void virtq_flush(Virtq *q);
 /* Keep a popped chain while work on it goes on; the queue isn't stopped before it is released.
  * Lock held.  If release says false, the queue has gone meanwhile: forget the chain. */
