@@ -314,7 +314,8 @@ static const Option table[] = {
     { .name = "cpu",
       .form = "MODEL",
       .help = "the CPU that the guest sees",
-      .detail = "insula-vm --describe lists the models; the first is the default.",
+      .detail = "insula-vm --describe lists the models. The default, max, is the highest level "
+                "that is quick on this host. Which one that is, is said on standard error.",
       .parse = parse_cpu },
     { .name = "cpus",
       .form = "N",

@@ -73,7 +73,8 @@ const Engine *engine_choose(const char *name, char **ret_reason, GError **error)
 
 uint32_t engine_cpu_model_mask(const char *name, uint32_t leaf, uint32_t subleaf, unsigned reg)
 {
-    const X86CpuModel *model = x86_cpu_model_find(name);
+    bool any = !strcmp(name, "max") || !strcmp(name, "host");
+    const X86CpuModel *model = any ? NULL : x86_cpu_model_find(name, true);
     bool known = false;
     uint32_t shown = 0;
 

@@ -114,6 +114,8 @@ struct Engine {
     bool (*probe_asked)(char **ret_reason);
     EngineVm *(*vm_new)(const EngineConfig *config, GError **error);
     void (*vm_free)(EngineVm *vm); /* after all its vCPUs */
+    /* The CPU model that was taken: as engine_cpu_models() names it, but no longer "max". */
+    const char *(*vm_cpu_model)(EngineVm *vm);
     /* Frequency of the guest's TSC, fixed at creation. */
     uint64_t (*vm_tsc_khz)(EngineVm *vm);
     /* Memory written as an MSI: @address FEExxxxxh, @data as SDM 11.11 lays it out. */
@@ -145,12 +147,13 @@ const Engine *const *engine_list(void);
  * for an unknown name, with INSULA_ERROR_HOST if the one asked for can't be used here. */
 const Engine *engine_choose(const char *name, char **ret_reason, GError **error);
 
-/* Names of CPU models with a summary each, NULL name behind the last; the first is the default. */
+/* Names of CPU models with a summary each, NULL name behind the last; the first is the default: it
+ * and "host" stand for what the engine does best. */
 typedef struct EngineCpuModel {
     const char *name, *summary;
 } EngineCpuModel;
 const EngineCpuModel *engine_cpu_models(void);
 
 /* Bits that the model called @name may show in register @reg (0 EAX to 3 EDX) of a CPUID leaf; all
- * ones where the model's features don't stand. */
+ * ones where the model's features don't stand, and for "max" and "host". */
 uint32_t engine_cpu_model_mask(const char *name, uint32_t leaf, uint32_t subleaf, unsigned reg);

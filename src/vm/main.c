@@ -80,7 +80,7 @@ static Status run(const VmConfig *config, int *ret_signal)
         return report_error(error);
     }
     name_process(config);
-    report("engine %s: %s", engine->name, reason);
+    report("engine %s: %s; CPU %s", engine->name, reason, vm_cpu_model(vm));
     Status status = vm_run(vm, ret_signal);
     g_source_remove(source);
     return status;

@@ -672,6 +672,11 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
     return g_steal_pointer(&vm);
 }
 
+const char *vm_cpu_model(const Vm *vm)
+{
+    return vm->engine->vm_cpu_model(machine_engine_vm(vm->machine));
+}
+
 bool vm_open(Vm *vm, GError **error)
 {
     if (!stream_open(vm->serial, error) || (vm->console && !stream_open(vm->console, error))) {

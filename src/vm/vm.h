@@ -28,6 +28,8 @@ typedef struct Vm Vm;
 
 /* Build the machine of @config with @engine.  @config is needed only now. */
 Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error);
+/* The name of the CPU model that the guest sees. */
+const char *vm_cpu_model(const Vm *vm);
 bool vm_open(Vm *vm, GError **error);
 /* Run the machine to its end; returns the exit status.  *@ret_signal is the signal that ended it,
  * or 0. */

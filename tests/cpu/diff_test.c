@@ -319,7 +319,7 @@ static X86CpuModel model_here(void)
 {
     const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                     __builtin_cpu_supports("bmi2");
-    X86CpuModel model = *x86_cpu_model_find(v3 ? "x86-64-v3" : "x86-64-v2");
+    X86CpuModel model = *x86_cpu_model_find(v3 ? "x86-64-v3" : "x86-64-v2", v3);
     unsigned eax, ebx = 0, ecx = 0, edx;
 
     /* clang 14's __builtin_cpu_supports() doesn't know all of these names */

@@ -175,7 +175,7 @@ static void run_case(gconstpointer data)
 {
     const Case *test = data;
     g_autofree DiffBatch *batch = g_new0(DiffBatch, 1);
-    Guest *guest = guest_new(&interp_backend, x86_cpu_model_find(NULL), false);
+    Guest *guest = guest_new(&interp_backend, x86_cpu_model_find(NULL, false), false);
     const GuestRun run = { .mode = mode_of(test),
                            .base = DIFF_CODE,
                            .data_base = DIFF_DATA,

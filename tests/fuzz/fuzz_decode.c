@@ -58,7 +58,7 @@ static void translate(const uint8_t *bytes, size_t n, uint32_t key, unsigned off
     g_autofree GuestCode *code = g_new0(GuestCode, 1);
     g_autoptr(GError) error = NULL;
 
-    cpu->model = x86_cpu_model_find(NULL);
+    cpu->model = x86_cpu_model_find(NULL, false);
     cpu->base.isa = &x86_isa;
     cpu->base.key = possible_key(key);
     cpu->base.pc = UINT64_C(0x400000) + offset;

@@ -43,7 +43,8 @@ static bool probe_translator(char **ret_reason)
 
 static EngineVm *vm_new(const EngineConfig *config, const Backend *backend, GError **error)
 {
-    const X86CpuModel *model = x86_cpu_model_find(config->cpu_model);
+    bool wide = backend->has_wide_vectors && backend->has_wide_vectors();
+    const X86CpuModel *model = x86_cpu_model_find(config->cpu_model, wide);
 
     if (!model) {
         set_error_code(error, INSULA_ERROR_USAGE,
@@ -83,6 +84,11 @@ static void vm_free(EngineVm *vm)
         dbt_vm_free(vm->dbt);
         g_free(vm);
     }
+}
+
+static const char *vm_cpu_model(EngineVm *vm)
+{
+    return vm->model->name;
 }
 
 static uint64_t vm_tsc_khz(EngineVm *vm)
@@ -183,10 +189,11 @@ static void vcpu_stats(EngineVcpu *vcpu, VcpuStats *ret_stats)
 
 /* Both engines are the same core; only the back end differs. */
 #define DBT_ENGINE                                                                                 \
-    .vm_free = vm_free, .vm_tsc_khz = vm_tsc_khz, .vm_msi = vm_msi, .vm_extint = vm_extint,        \
-    .vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_run = vcpu_run, .vcpu_kick = vcpu_kick,    \
-    .vcpu_nmi = vcpu_nmi, .vcpu_get_state = vcpu_get_state, .vcpu_set_state = vcpu_set_state,      \
-    .vcpu_set_debug = vcpu_set_debug, .vcpu_translate = vcpu_translate, .vcpu_stats = vcpu_stats
+    .vm_free = vm_free, .vm_cpu_model = vm_cpu_model, .vm_tsc_khz = vm_tsc_khz, .vm_msi = vm_msi,  \
+    .vm_extint = vm_extint, .vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_run = vcpu_run,    \
+    .vcpu_kick = vcpu_kick, .vcpu_nmi = vcpu_nmi, .vcpu_get_state = vcpu_get_state,                \
+    .vcpu_set_state = vcpu_set_state, .vcpu_set_debug = vcpu_set_debug,                            \
+    .vcpu_translate = vcpu_translate, .vcpu_stats = vcpu_stats
 
 const Engine interpreter_engine = {
     .name = "interpreter",

@@ -122,10 +122,10 @@ bool kvm_cpuid_model_known(const char *name)
 {
     const EngineCpuModel *model = engine_cpu_models();
 
-    while (name && strcmp(name, "host") && model->name && strcmp(name, model->name)) {
+    while (name && model->name && strcmp(name, model->name)) {
         model++;
     }
-    return !name || !strcmp(name, "host") || model->name;
+    return !name || model->name;
 }
 
 /* The translator's model that was asked for, or NULL: the host's own. */
@@ -133,7 +133,14 @@ static const char *asked_model(const EngineVm *vm)
 {
     const char *name = vm->config.cpu_model;
 
-    return name && strcmp(name, "host") ? name : NULL;
+    return name && strcmp(name, "host") && strcmp(name, "max") ? name : NULL;
+}
+
+const char *kvm_vm_cpu_model(EngineVm *vm)
+{
+    const char *name = asked_model(vm);
+
+    return name ? name : "host";
 }
 
 static struct kvm_cpuid2 *new_list(void)

@@ -106,6 +106,7 @@ int kvm_ioctl(int fd, unsigned long request, void *argument);
 /* vm.c */
 EngineVm *kvm_vm_new(const EngineConfig *config, GError **error);
 void kvm_vm_free(EngineVm *vm);
+const char *kvm_vm_cpu_model(EngineVm *vm);
 uint64_t kvm_vm_tsc_khz(EngineVm *vm);
 void kvm_vm_msi(EngineVm *vm, uint64_t address, uint32_t data);
 void kvm_vm_extint(EngineVm *vm, bool raised);

@@ -13,6 +13,7 @@ const Engine kvm_engine = {
     .probe_asked = kvm_probe_asked,
     .vm_new = kvm_vm_new,
     .vm_free = kvm_vm_free,
+    .vm_cpu_model = kvm_vm_cpu_model,
     .vm_tsc_khz = kvm_vm_tsc_khz,
     .vm_msi = kvm_vm_msi,
     .vm_extint = kvm_vm_extint,

@@ -26,6 +26,8 @@ typedef struct CodeOptions {
 
 struct Backend {
     const char *name;
+    /* Whether vector operations on 32 bytes are quick on this host; NULL: no. */
+    bool (*has_wide_vectors)(void);
     /* The VM's code memory; the members up to kill are NULL if there is none. */
     void *(*code_new)(const GuestIsa *isa, const CodeOptions *options, GError **error);
     void (*code_free)(void *code);

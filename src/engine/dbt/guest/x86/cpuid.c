@@ -59,14 +59,6 @@
 #define V1_SUMMARY "SSE2 and what a virtual machine needs: the first x86-64 CPUs"
 
 const X86CpuModel x86_cpu_models[] = {
-    { .name = V2_NAME,
-      .summary = V2_SUMMARY,
-      .vendor = "AuthenticAMD",
-      .brand = "Insula virtual CPU (x86-64-v2)",
-      .family = 0x19,
-      .model = 0x01,
-      .stepping = 1,
-      .has = { BASE_FEATURES, VIRTUAL_FEATURES, SAFE_FEATURES, V2_FEATURES, MORE_FEATURES } },
     { .name = V3_NAME,
       .summary = V3_SUMMARY,
       .vendor = "AuthenticAMD",
@@ -76,6 +68,14 @@ const X86CpuModel x86_cpu_models[] = {
       .stepping = 1,
       .has = { BASE_FEATURES, VIRTUAL_FEATURES, SAFE_FEATURES, V2_FEATURES, MORE_FEATURES,
                V3_FEATURES } },
+    { .name = V2_NAME,
+      .summary = V2_SUMMARY,
+      .vendor = "AuthenticAMD",
+      .brand = "Insula virtual CPU (x86-64-v2)",
+      .family = 0x19,
+      .model = 0x01,
+      .stepping = 1,
+      .has = { BASE_FEATURES, VIRTUAL_FEATURES, SAFE_FEATURES, V2_FEATURES, MORE_FEATURES } },
     { .name = V1_NAME,
       .summary = V1_SUMMARY,
       .vendor = "AuthenticAMD",
@@ -89,8 +89,10 @@ const X86CpuModel x86_cpu_models[] = {
 
 /* The same list as users of engines see it. */
 static const EngineCpuModel engine_models[] = {
-    { V2_NAME, V2_SUMMARY },
+    { "max", "the highest level that is quick on this host; with KVM, the host's own CPU" },
+    { "host", "the same" },
     { V3_NAME, V3_SUMMARY },
+    { V2_NAME, V2_SUMMARY },
     { V1_NAME, V1_SUMMARY },
     { 0 },
 };
@@ -100,10 +102,13 @@ const EngineCpuModel *engine_cpu_models(void)
     return engine_models;
 }
 
-const X86CpuModel *x86_cpu_model_find(const char *name)
+const X86CpuModel *x86_cpu_model_find(const char *name, bool wide_vectors)
 {
+    bool best = !name || !strcmp(name, "max") || !strcmp(name, "host");
+
     for (const X86CpuModel *model = x86_cpu_models; model->name; model++) {
-        if (!name || !strcmp(model->name, name)) {
+        bool quick = wide_vectors || !model->has[X86_FEATURE_AVX];
+        if (best ? quick : !strcmp(model->name, name)) {
             return model;
         }
     }

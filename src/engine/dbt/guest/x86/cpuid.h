@@ -31,10 +31,11 @@ typedef struct X86CpuModel {
     bool has[X86_FEATURES]; /* by X86Feature */
 } X86CpuModel;
 
-/* All models, NULL name behind the last; the first is the default. */
+/* All models from the highest level down, NULL name behind the last. */
 extern const X86CpuModel x86_cpu_models[];
-/* The model called @name, the default for NULL; NULL if there is none. */
-const X86CpuModel *x86_cpu_model_find(const char *name);
+/* The model called @name; for "max", "host" and NULL the highest that a back end is quick with,
+ * which may not do so with vectors of 32 bytes.  NULL if there is none. */
+const X86CpuModel *x86_cpu_model_find(const char *name, bool wide_vectors);
 /* What leaf 1 gives in EAX. */
 uint32_t x86_model_signature(const X86CpuModel *model);
 /* Where CPUID shows @feature: leaf, subleaf, register (0 EAX to 3 EDX), bit.  False for NONE. */

@@ -37,7 +37,7 @@ SystemBench *system_bench_new(unsigned cpus)
     g_assert_no_error(error);
     for (unsigned i = 0; i < cpus; i++) {
         bench->cpus[i] = x86_cpu(dbt_cpu_new(bench->vm, i));
-        x86_vcpu_init(&bench->cpus[i]->base, x86_cpu_model_find(NULL));
+        x86_vcpu_init(&bench->cpus[i]->base, x86_cpu_model_find(NULL, false));
     }
     bench->cpu = bench->cpus[0];
     return bench;

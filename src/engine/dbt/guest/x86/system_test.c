@@ -388,13 +388,26 @@ static void test_models(void)
 {
     const EngineCpuModel *listed = engine_cpu_models();
 
+    g_assert_cmpstr(listed[0].name, ==, "max");
+    g_assert_cmpstr(listed[1].name, ==, "host");
+    listed += 2;
     for (unsigned i = 0; x86_cpu_models[i].name || listed[i].name; i++) {
         g_assert_cmpstr(x86_cpu_models[i].name, ==, listed[i].name);
         g_assert_cmpstr(x86_cpu_models[i].summary, ==, listed[i].summary);
-        g_assert_true(x86_cpu_model_find(listed[i].name) == &x86_cpu_models[i]);
+        g_assert_true(x86_cpu_model_find(listed[i].name, false) == &x86_cpu_models[i]);
     }
-    g_assert_true(x86_cpu_model_find(NULL) == &x86_cpu_models[0]);
-    g_assert_null(x86_cpu_model_find("i486"));
+    g_assert_null(x86_cpu_model_find("i486", true));
+}
+
+/* The highest level, but not one whose vectors the back end is slow with. */
+static void test_best_model(void)
+{
+    static const char *const names[] = { NULL, "max", "host" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_assert_cmpstr(x86_cpu_model_find(names[i], true)->name, ==, "x86-64-v3");
+        g_assert_cmpstr(x86_cpu_model_find(names[i], false)->name, ==, "x86-64-v2");
+    }
 }
 
 /* --- time ------------------------------------------------------------------------------------- */
@@ -631,6 +644,7 @@ static const struct {
     { "cpuid-shows-features", test_cpuid_shows_features },
     { "cpuid-leaves", test_cpuid_leaves },
     { "models", test_models },
+    { "best-model", test_best_model },
     { "tsc", test_tsc },
     { "state-comes-back", test_state_comes_back },
     { "state-x87-words", test_state_x87_words },

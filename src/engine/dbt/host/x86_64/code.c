@@ -325,6 +325,13 @@ static HostFeatures find_features(void)
     };
 }
 
+bool code_has_wide_vectors(void)
+{
+    HostFeatures host = find_features();
+
+    return host.sse42 && host.avx2 && host.fma && host.f16c && host.bmi2 && host.lzcnt;
+}
+
 /* Lanes are reached by SSE4.1; an operand in CPU state must be aligned. */
 static bool can_keep_vectors(const Code *code)
 {

@@ -102,6 +102,8 @@ struct Code {
 };
 typedef struct Code Code;
 
+/* All that x86-64-v3 has is there as instructions of this host. */
+bool code_has_wide_vectors(void);
 Code *code_new(const GuestIsa *isa, const CodeOptions *options, GError **error);
 void code_free(Code *code);
 void code_flush(Code *code);

@@ -151,6 +151,7 @@ static void arm_block(void *opaque, Block *block, bool armed)
 
 const Backend x86_64_backend = {
     .name = "x86_64",
+    .has_wide_vectors = code_has_wide_vectors,
     .code_new = make,
     .code_free = free_all,
     .code_flush = flush_all,
