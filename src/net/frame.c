@@ -167,6 +167,7 @@ void frame_parse(const uint8_t *frame, size_t len, FrameInfo *ret_info)
     } else if (type == TYPE_IPV6) {
         parse_ip6(frame, len, ret_info);
     }
+    ret_info->broken = (type == TYPE_IPV4 || type == TYPE_IPV6) && !ret_info->version;
     if (ret_info->transport) {
         parse_tcp(frame, ret_info);
     }
@@ -193,6 +194,29 @@ bool frame_is_for_loopback(const uint8_t *frame, const FrameInfo *info)
     }
     /* ::, ::1, and the old form of IPv4 addresses */
     return !memcmp(to, zeros, 12) && (is_own_ip4(to + 12) || !load_be32(to + 12));
+}
+
+/* Lengths and sums of an IP header for @total bytes from it on. */
+static void fix_ip(uint8_t *ip, uint8_t version, size_t total)
+{
+    if (version == 6) {
+        store_be16(ip + IP6_LENGTH, (unsigned)(total - IP6_SIZE));
+        return;
+    }
+    store_be16(ip + IP4_LENGTH, (unsigned)total);
+    store_be16(ip + IP4_SUM, 0);
+    put_sum(ip + IP4_SUM, sum_add(0, ip, (size_t)(ip[0] & 15) * 4));
+}
+
+void frame_finish_headers(uint8_t *frame, const FrameInfo *info)
+{
+    size_t len = info->end - info->transport;
+    uint8_t *tcp = frame + info->transport;
+
+    fix_ip(frame + info->ip, info->version, info->end - info->ip);
+    memset(tcp + TCP_SUM, 0, 2);
+    put_sum(tcp + TCP_SUM,
+            sum_add(sum_pseudo(frame + info->ip, info->version, PROTOCOL_TCP, len), tcp, len));
 }
 
 /* --- MSS --- */
@@ -284,18 +308,6 @@ static void deliver_whole(const Cutter *c)
     uint16_t sum = sum_fold(sum_pseudo(head + info->ip, info->version, PROTOCOL_TCP, tcp_len));
     memcpy(head + info->transport + TCP_SUM, &sum, 2);
     hand_on(c, &header, head, info->payload, body_at(c, info->payload, info->end - info->payload));
-}
-
-/* Lengths and sums of an IP header for @total bytes from it on. */
-static void fix_ip(uint8_t *ip, uint8_t version, size_t total)
-{
-    if (version == 6) {
-        store_be16(ip + IP6_LENGTH, (unsigned)(total - IP6_SIZE));
-        return;
-    }
-    store_be16(ip + IP4_LENGTH, (unsigned)total);
-    store_be16(ip + IP4_SUM, 0);
-    put_sum(ip + IP4_SUM, sum_add(0, ip, (size_t)(ip[0] & 15) * 4));
 }
 
 /* A TCP packet as many. */

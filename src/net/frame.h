@@ -23,6 +23,7 @@ enum { FRAME_MAX_HEADERS = FRAME_ETHERNET + 60 + 60 };
 typedef struct FrameInfo {
     uint8_t version;  /* 4, 6, or 0 for anything but IP */
     uint8_t protocol; /* of the transport header */
+    bool broken;      /* it says that it is IP, but its header isn't right */
     bool fragment;    /* then there is no transport header */
     size_t ip;
     size_t transport;
@@ -38,6 +39,9 @@ bool frame_is_for_loopback(const uint8_t *frame, const FrameInfo *info);
 
 /* Put the checksum where @header wants one; it fits (net_header_ok()). */
 void frame_finish_checksum(uint8_t *frame, size_t len, const NetHeader *header);
+
+/* Put the lengths and sums of IP and TCP headers, which are all there is, where they belong. */
+void frame_finish_headers(uint8_t *frame, const FrameInfo *info);
 
 /* Let a TCP connection that the frame opens have segments of any length: raise the MSS that it
  * names. */

@@ -206,6 +206,7 @@ static void test_broken(gconstpointer data)
     f.bytes[c->at] = c->value;
     frame_parse(f.bytes, f.len, &info);
     g_assert_cmpint(info.version != 0, ==, c->ip);
+    g_assert_cmpint(info.broken, ==, !c->ip && c->at != 12);
     g_assert_cmpint(info.transport != 0, ==, c->transport);
     g_assert_cmpint(info.payload != 0, ==, c->payload);
     g_assert_cmpuint(info.payload, <=, f.len);

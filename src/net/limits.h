@@ -17,6 +17,10 @@ enum { NET_MIN_MTU = 68, NET_MAX_MTU = 65535, NET_USUAL_MTU = 1500 };
 /* Forwarded ports of one network: each is a descriptor of insula-net. */
 enum { NET_MAX_FORWARDS = 256 };
 
+/* Senders of datagrams to forwarded ports whose answers are let through: with more at once, the
+ * oldest are forgotten until they send again. */
+enum { NET_MAX_ASKERS = 256 };
+
 /* Frames and bytes that insula-net keeps for a guest that doesn't take them.  Beyond that they are
  * dropped, as a switch would; TCP's windows keep well-behaved flows far below it. */
 enum { NET_QUEUE_FRAMES = 4096, NET_QUEUE_BYTES = 8 << 20 };

@@ -11,13 +11,12 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "net/filter.h"
 #include "net/frame.h"
 #include "net/limits.h"
 
 /* Frames of the guest's that are served before sockets get their turn. */
 enum { BURST = 64 };
-/* Where things are in the guest's network. */
-enum { NETWORK = 0x0a000200, NETMASK = 0xffffff00, ROUTER = 2, NAMES = 3, GUEST = 15 };
 /* How long an IPv6 address that the guest had must be silent until another takes its place. */
 #define ADDRESS_STALE_NS (60 * G_GINT64_CONSTANT(1000000000))
 
@@ -38,6 +37,7 @@ struct UserNet {
     Slirp *slirp;
     int frames;
     unsigned offloads; /* that may be left to the guest's NIC */
+    Filter filter;
     GQueue waiting;
     size_t waiting_bytes;
     GPtrArray *timers;
@@ -122,6 +122,7 @@ static ssize_t on_send_packet(const void *buf, size_t len, void *opaque)
     UserNet *net = opaque;
 
     if (len >= NET_MIN_FRAME && len <= NET_MAX_FRAME) {
+        filter_note(&net->filter, buf, len);
         frame_deliver(buf, len, net->config.mtu, net->offloads, emit, net);
     }
     return (ssize_t)len;
@@ -207,8 +208,6 @@ static void run_timers(UserNet *net, uint32_t *timeout_ms)
 
 /* --- forwards --- */
 
-static const uint8_t prefix6[8] = { 0xfe, 0xc0 };
-
 static socklen_t to_sockaddr(const NetAddress *address, struct sockaddr_storage *ret)
 {
     memset(ret, 0, sizeof(*ret));
@@ -229,7 +228,7 @@ static socklen_t to_sockaddr(const NetAddress *address, struct sockaddr_storage 
 /* Where @forward leads now. */
 static NetAddress guest_address(const UserNet *net, const NetForward *forward)
 {
-    static const uint8_t usual[] = { 10, 0, 2, GUEST };
+    static const uint8_t usual[] = { 10, 0, 2, FILTER_GUEST };
     NetAddress address = forward->guest;
 
     if (!address.family) {
@@ -301,7 +300,7 @@ static void learn_address(UserNet *net, const uint8_t *frame, const FrameInfo *i
     const uint8_t *from = frame + info->ip + 8;
     int64_t now = now_ns();
 
-    if (info->version != 6 || memcmp(from, prefix6, sizeof(prefix6))) {
+    if (info->version != 6 || memcmp(from, filter_prefix6, sizeof(filter_prefix6))) {
         return;
     }
     if (memcmp(from, &net->guest6, 16)) {
@@ -364,6 +363,17 @@ void user_net_request(UserNet *net, const NetRequest *request, NetReply *ret_rep
 
 /* --- from the guest --- */
 
+static void refuse(UserNet *net, const uint8_t *frame, const FrameInfo *info)
+{
+    uint8_t answer[FRAME_MAX_HEADERS];
+    size_t len = filter_refusal(frame, info, answer);
+
+    net->stats.refused++;
+    if (len) {
+        frame_deliver(answer, len, net->config.mtu, net->offloads, emit, net);
+    }
+}
+
 static void take_frame(UserNet *net, size_t got)
 {
     uint8_t *frame = net->input + sizeof(NetHeader);
@@ -379,8 +389,8 @@ static void take_frame(UserNet *net, size_t got)
     }
     net->offloads = header.buffers & NET_OFFLOAD_ALL;
     frame_parse(frame, len, &info);
-    if (!net->config.host && frame_is_for_loopback(frame, &info)) {
-        net->stats.refused++;
+    if (info.broken || (!net->config.host && !filter_allows(&net->filter, frame, &info))) {
+        refuse(net, frame, &info);
         return;
     }
     frame_finish_checksum(frame, len, &header);
@@ -478,7 +488,7 @@ static struct in6_addr usual_guest6(const uint8_t mac[6])
     struct in6_addr address = { 0 };
     uint8_t *b = address.s6_addr;
 
-    memcpy(b, prefix6, sizeof(prefix6));
+    memcpy(b, filter_prefix6, sizeof(filter_prefix6));
     const uint8_t id[] = { mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5] };
     memcpy(b + 8, id, sizeof(id));
     return address;
@@ -488,7 +498,7 @@ static struct in6_addr address6(uint8_t last)
 {
     struct in6_addr address = { 0 };
 
-    memcpy(address.s6_addr, prefix6, sizeof(prefix6));
+    memcpy(address.s6_addr, filter_prefix6, sizeof(filter_prefix6));
     address.s6_addr[15] = last;
     return address;
 }
@@ -506,19 +516,19 @@ UserNet *user_net_new(const UserNetConfig *config, int frames)
     const SlirpConfig slirp = {
         .version = 1,
         .in_enabled = true,
-        .vnetwork = address4(NETWORK),
-        .vnetmask = address4(NETMASK),
-        .vhost = address4(NETWORK + ROUTER),
+        .vnetwork = address4(FILTER_NETWORK),
+        .vnetmask = address4(FILTER_NETMASK),
+        .vhost = address4(FILTER_NETWORK + FILTER_ROUTER),
         .in6_enabled = config->ipv6,
         .vprefix_addr6 = address6(0),
         .vprefix_len = 64,
-        .vhost6 = address6(ROUTER),
-        .vdhcp_start = address4(NETWORK + GUEST),
-        .vnameserver = address4(NETWORK + NAMES),
-        .vnameserver6 = address6(NAMES),
+        .vhost6 = address6(FILTER_ROUTER),
+        .vdhcp_start = address4(FILTER_NETWORK + FILTER_GUEST),
+        .vnameserver = address4(FILTER_NETWORK + FILTER_NAMES),
+        .vnameserver6 = address6(FILTER_NAMES),
         .if_mtu = LONGEST,
         .if_mru = LONGEST,
-        .disable_host_loopback = !config->host,
+        /* .disable_host_loopback would refuse answers to forwarded datagrams, too: filter.h */
     };
 
     net->config = *config;

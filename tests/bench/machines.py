@@ -47,7 +47,7 @@ class Insula:
     def command(self, guests, image, words, cpus, fast_boot):
         del fast_boot
         return [self.program, "run", "--engine", self.engine, "--cpus", str(cpus),
-                "--memory", f"{MEMORY_MIB}M", "--serial", "stdio", "--no-reboot",
+                "--memory", f"{MEMORY_MIB}M", "--serial", "stdio", "--net", "none", "--no-reboot",
                 "--kernel", os.path.join(guests, image[0]),
                 "--initrd", os.path.join(guests, image[1]), "--append", APPEND + words]
 
