@@ -143,6 +143,10 @@ struct DbtCpu {
     Block *block;            /* the one that runs */
     uint64_t cache_flushes;  /* vm->cache's count when .jumps was last right */
     bool running;            /* atomic; inside guest code */
+    uint64_t contest_ns;     /* when .contested was found out */
+    long preempted;          /* how often the host had taken its CPU from this thread then */
+    unsigned pauses;         /* the guest said that it spins */
+    bool contested;          /* others want the CPUs that we would spin on */
     bool halted;             /* waits for isa->poll to wake it */
     bool shutdown;           /* triple fault: vcpu_run returns */
     DebugConfig debug;       /* what a debugger wants */

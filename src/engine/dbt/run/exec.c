@@ -11,13 +11,13 @@
 #include "engine/dbt/run/exec.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "common/bits.h"
 #include "common/error.h"
 #include "engine/dbt/host/interp/interp.h"
 #include "engine/dbt/run/check.h"
 #include "engine/dbt/run/mmu.h"
+#include "engine/dbt/run/wait.h"
 
 /* --- creation --------------------------------------------------------------------------------- */
 
@@ -72,7 +72,7 @@ DbtVm *dbt_vm_new(const GuestIsa *isa, const EngineConfig *config, GError **erro
     vm->hooks = config->hooks;
     vm->tsc_khz = config->tsc_khz ? config->tsc_khz : 1000 * 1000;
     vm->n_cpus = config->cpus;
-    vm->crowded = config->cpus > (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    vm->host_cpus = wait_host_cpus();
     vm->cache = cache;
     vm->backend = &interp_backend;
     pthread_mutex_init(&vm->lock, NULL);
@@ -159,99 +159,6 @@ void dbt_cpu_free(DbtCpu *cpu)
     check_free(cpu->check);
     g_free(cpu->jumps);
     g_free(cpu);
-}
-
-/* --- attention, exclusive sections ------------------------------------------------------------ */
-
-void dbt_attention(DbtCpu *cpu, uint32_t bits)
-{
-    __atomic_or_fetch(&cpu->attention, bits, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&cpu->sleeping, __ATOMIC_SEQ_CST)) {
-        pthread_mutex_lock(&cpu->vm->lock);
-        pthread_cond_signal(&cpu->wake);
-        pthread_mutex_unlock(&cpu->vm->lock);
-    }
-}
-
-void dbt_pause(DbtCpu *cpu)
-{
-    if (cpu->vm->crowded) {
-        sched_yield();
-    }
-}
-
-/* Enter guest code, unless somebody is alone: wait for the end of that first. */
-static void start_running(DbtCpu *cpu)
-{
-    DbtVm *vm = cpu->vm;
-
-    for (;;) {
-        __atomic_store_n(&cpu->running, true, __ATOMIC_SEQ_CST);
-        if (G_LIKELY(!__atomic_load_n(&vm->exclusive, __ATOMIC_SEQ_CST))) {
-            return;
-        }
-        pthread_mutex_lock(&vm->lock);
-        __atomic_store_n(&cpu->running, false, __ATOMIC_SEQ_CST);
-        pthread_cond_broadcast(&vm->changed);
-        while (vm->exclusive) {
-            pthread_cond_wait(&vm->changed, &vm->lock);
-        }
-        pthread_mutex_unlock(&vm->lock);
-    }
-}
-
-static void stop_running(DbtCpu *cpu)
-{
-    DbtVm *vm = cpu->vm;
-
-    __atomic_store_n(&cpu->running, false, __ATOMIC_SEQ_CST);
-    if (G_UNLIKELY(__atomic_load_n(&vm->exclusive, __ATOMIC_SEQ_CST))) {
-        pthread_mutex_lock(&vm->lock);
-        pthread_cond_broadcast(&vm->changed);
-        pthread_mutex_unlock(&vm->lock);
-    }
-}
-
-static bool others_run(const DbtVm *vm, const DbtCpu *self)
-{
-    for (unsigned i = 0; i < vm->n_cpus; i++) {
-        if (vm->cpus[i] && vm->cpus[i] != self &&
-            __atomic_load_n(&vm->cpus[i]->running, __ATOMIC_SEQ_CST)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void dbt_exclusive_begin(DbtCpu *cpu)
-{
-    DbtVm *vm = cpu->vm;
-
-    g_assert(!cpu->running);
-    pthread_mutex_lock(&vm->lock);
-    while (vm->exclusive) {
-        pthread_cond_wait(&vm->changed, &vm->lock);
-    }
-    __atomic_store_n(&vm->exclusive, true, __ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < vm->n_cpus; i++) {
-        if (vm->cpus[i] && vm->cpus[i] != cpu) {
-            __atomic_or_fetch(&vm->cpus[i]->attention, ATTENTION_EXCLUSIVE, __ATOMIC_SEQ_CST);
-        }
-    }
-    while (others_run(vm, cpu)) {
-        pthread_cond_wait(&vm->changed, &vm->lock);
-    }
-    pthread_mutex_unlock(&vm->lock);
-}
-
-void dbt_exclusive_end(DbtCpu *cpu)
-{
-    DbtVm *vm = cpu->vm;
-
-    pthread_mutex_lock(&vm->lock);
-    __atomic_store_n(&vm->exclusive, false, __ATOMIC_SEQ_CST);
-    pthread_cond_broadcast(&vm->changed);
-    pthread_mutex_unlock(&vm->lock);
 }
 
 /* --- finding code ----------------------------------------------------------------------------- */
@@ -482,7 +389,7 @@ static void step_uncached(DbtCpu *cpu, IrBlock *ir, bool alone)
         dbt_exclusive_begin(cpu);
         cpu->alone = true;
     } else {
-        start_running(cpu);
+        wait_start_running(cpu);
     }
     /* attention would make the interpreter return at once: that is as good, we come again */
     interp_run(cpu, &block, &slot);
@@ -492,7 +399,7 @@ static void step_uncached(DbtCpu *cpu, IrBlock *ir, bool alone)
         cpu->alone = false;
         dbt_exclusive_end(cpu);
     } else {
-        stop_running(cpu);
+        wait_stop_running(cpu);
     }
 }
 
@@ -557,21 +464,6 @@ static bool attend(DbtCpu *cpu, VcpuExit *exit)
         __atomic_or_fetch(&cpu->attention, bits & ATTENTION_INTERRUPT, __ATOMIC_SEQ_CST);
     }
     return true;
-}
-
-/* Wait until something wants this vCPU. */
-static void sleep_halted(DbtCpu *cpu)
-{
-    DbtVm *vm = cpu->vm;
-
-    cpu->exits++;
-    pthread_mutex_lock(&vm->lock);
-    __atomic_store_n(&cpu->sleeping, true, __ATOMIC_SEQ_CST);
-    while (!__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST)) {
-        pthread_cond_wait(&cpu->wake, &vm->lock);
-    }
-    __atomic_store_n(&cpu->sleeping, false, __ATOMIC_SEQ_CST);
-    pthread_mutex_unlock(&vm->lock);
 }
 
 void dbt_deliver(DbtCpu *cpu)
@@ -702,7 +594,7 @@ static void run_found(DbtCpu *cpu, Block *block, Link *link)
 /* Run what is at cpu->pc. */
 static void run_some(DbtCpu *cpu, IrBlock *ir, Link *link)
 {
-    start_running(cpu);
+    wait_start_running(cpu);
     check_jumps(cpu);
     Block *block = jump_cache_find(cpu);
     if (!block) {
@@ -710,10 +602,10 @@ static void run_some(DbtCpu *cpu, IrBlock *ir, Link *link)
     }
     if (G_LIKELY(block)) {
         run_found(cpu, block, link);
-        stop_running(cpu);
+        wait_stop_running(cpu);
         return;
     }
-    stop_running(cpu);
+    wait_stop_running(cpu);
     if (!find_block(cpu, ir) && !cpu->fault) {
         MmuPage page;
         if (cpu->isa->walk(cpu, cpu->pc, MMU_FETCH, 0, true, &page) &&
@@ -746,7 +638,7 @@ void dbt_run(DbtCpu *cpu, VcpuExit *ret_exit)
         if (cpu->fault) {
             handle_fault(cpu, ir);
         } else if (cpu->halted) {
-            sleep_halted(cpu);
+            wait_halted(cpu);
         } else {
             if (cpu->key_stale) {
                 renew_key(cpu);

@@ -26,7 +26,7 @@ struct DbtVm {
     uint64_t tsc_khz;
     unsigned n_cpus;
     DbtCpu *cpus[ENGINE_MAX_CPUS]; /* NULL until created */
-    bool crowded;                  /* more vCPUs than the host has CPUs */
+    unsigned host_cpus;            /* that this process may use */
     BlockCache *cache;
     const Backend *backend; /* runs the blocks: the interpreter, or dbt_vm_set_backend()'s */
     void *code;             /* the back end's */
