@@ -101,6 +101,38 @@ CASE(xsave, "LOCK XSAVE", KERNEL, UD, ".byte 0xf0, 0x0f, 0xae, 0x27");
 CASE(xsave_ts, "XSAVE with TS", KERNEL, NM, XSV);
 CASE(xsave_ts, "XRSTOR with TS", KERNEL, NM, XRS);
 
+#define AVX  "vaddps ymm0, ymm1, ymm2"
+#define BMI1 "andn eax, ecx, edx"
+
+CASE(avx, "AVX", KERNEL, NONE, AVX);
+CASE(avx, "AVX in ring 3", USER, NONE, AVX);
+CASE(avx, "BMI1", KERNEL, NONE, BMI1);
+CASE(avx, "VMOVAPS of 32 bytes, aligned to 16", KERNEL, GP(0),
+     "lea rax, [rip + scratch]; or rax, 31; lea rax, [rax + 17]; vmovaps ymm0, [rax]");
+CASE(avx, "VMOVAPS of 32 bytes, aligned", KERNEL, NONE,
+     "lea rax, [rip + scratch]; or rax, 31; inc rax; vmovaps ymm0, [rax]");
+CASE(avx, "VADDPS unaligned", KERNEL, NONE,
+     "lea rax, [rip + scratch + 4]; vaddps ymm0, ymm1, [rax]");
+CASE(avx, "VMASKMOVPS of nothing from nowhere", KERNEL, NONE,
+     "vpxor xmm1, xmm1, xmm1; mov eax, 0x80001001; vmaskmovps ymm0, ymm1, [rax]");
+CASE(avx, "VMASKMOVPS to a noncanonical address", KERNEL, GP(0),
+     "vpcmpeqd ymm1, ymm1, ymm1; mov rax, 0x8000000000000000; vmaskmovps [rax], ymm1, ymm0");
+CASE(avx, "VGATHERDPS from a noncanonical address", KERNEL, GP(0),
+     "vpcmpeqd ymm1, ymm1, ymm1; vpxor xmm2, xmm2, xmm2; mov rax, 0x8000000000000000; "
+     "vgatherdps ymm0, [rax + ymm2], ymm1");
+CASE(avx, "VEX division by zero", KERNEL, XM,
+     "push 0x1d80; vldmxcsr [rsp]; pop rcx; vxorps xmm0, xmm0, xmm0; mov eax, 0x3f800000; "
+     "vmovd xmm1, eax; vbroadcastss ymm1, xmm1; vdivps ymm1, ymm1, ymm0");
+CASE(avx, "XSAVE of YMM", KERNEL, NONE,
+     "lea rdi, [rip + scratch]; mov eax, 7; xor edx, edx; xsave64 [rdi]; xrstor64 [rdi]");
+CASE(avx_em, "AVX with EM", KERNEL, NONE, AVX);
+CASE(avx_ts, "AVX with TS", KERNEL, NM, AVX);
+CASE(avx_ts, "VZEROUPPER with TS", KERNEL, NM, "vzeroupper");
+CASE(avx_ts, "BMI1 with TS", KERNEL, NONE, BMI1);
+CASE(avx_off, "AVX without its bit of XCR0", KERNEL, UD, AVX);
+CASE(avx_off, "VZEROUPPER without it", KERNEL, UD, "vzeroupper");
+CASE(avx_off, "BMI1 without it", KERNEL, NONE, BMI1);
+
 static void clear_xsave_area(void)
 {
     for (unsigned i = 0; i < 512; i++) {
@@ -151,6 +183,44 @@ static void set_osxsave_ts(void)
     WRITE_CR(0, defaults.cr0 | CR0_TS);
 }
 
+static void set_xcr0(uint32_t value)
+{
+    clear_xsave_area();
+    WRITE_CR(4, defaults.cr4 | CR4_OSXSAVE);
+    __asm__ volatile("xsetbv" : : "a"(value), "d"(0), "c"(0));
+}
+
+static void set_avx(void)
+{
+    set_xcr0(7);
+}
+
+static void set_avx_em(void)
+{
+    set_xcr0(7);
+    WRITE_CR(0, defaults.cr0 | CR0_EM);
+}
+
+static void set_avx_ts(void)
+{
+    set_xcr0(7);
+    WRITE_CR(0, defaults.cr0 | CR0_TS);
+}
+
+static void run_avx(void)
+{
+    enum { AVX_BIT = 1 << 28, AVX2_BIT = 1 << 5, BMI1_BIT = 1 << 3 };
+
+    if (!(cpuid(1, 0).c & AVX_BIT) || (~cpuid(7, 0).b & (AVX2_BIT | BMI1_BIT))) {
+        skip("AVX", "not in this CPU model");
+        return;
+    }
+    RUN_ROWS(avx, set_avx);
+    RUN_ROWS(avx_em, set_avx_em);
+    RUN_ROWS(avx_ts, set_avx_ts);
+    RUN_ROWS(avx_off, set_osxsave);
+}
+
 void cases_vectors(void)
 {
     RUN_ROWS(plain, clear_xsave_area);
@@ -162,6 +232,7 @@ void cases_vectors(void)
     if (cpuid(1, 0).c & 1 << 26) {
         RUN_ROWS(xsave, set_osxsave);
         RUN_ROWS(xsave_ts, set_osxsave_ts);
+        run_avx();
     } else {
         skip("XSAVE", "not in this CPU model");
     }
