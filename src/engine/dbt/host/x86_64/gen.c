@@ -721,6 +721,8 @@ bool gen_block(Gen *g, Code *code, const IrBlock *ir, Block *block)
     g->vectors = code->vectors ? VECTORS_UNKNOWN : VECTORS_IN_STATE;
     g->wide = gen_is_wide(g);
     gen_analyse(g);
+    gen_find_groups(g);
+    gen_begin_groups(g);
     gen_alloc_begin(g);
     gen_find_loop(g);
     gen_head(g);

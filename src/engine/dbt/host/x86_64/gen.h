@@ -37,6 +37,8 @@ enum {
     MAX_PARKED = 8192,
     LOOP_MAX_NODES = IR_MAX_NODES / 2 - 64,
     LOOP_MAX_CARRIED = 6,
+    MAX_GROUPS = 64,
+    NO_GROUP = 0xff,
 };
 
 typedef enum ValueKind {
@@ -102,6 +104,13 @@ typedef struct Loop {
     int vectors;
 } Loop;
 
+/* Accesses that share one check of the TLB (gen_merge.c). */
+typedef struct Group {
+    uint16_t first, last; /* nodes; the same: none but the first */
+    int from, to;         /* bytes touched, relative to the first's address */
+    bool write;           /* the entry must be good for writes */
+} Group;
+
 /* A vector instruction but for its source. */
 typedef struct VectorInsn {
     unsigned op;
@@ -121,12 +130,15 @@ typedef struct VectorUse {
 
 /* A memory access whose slow path stands behind the block. */
 typedef struct Slow {
-    uint8_t *from;  /* displacement of the jump that leads there */
-    uint8_t *back;  /* where it goes on */
-    uint32_t info;  /* SLOW_ bits, code.h */
-    uint8_t gva;    /* register */
-    uint8_t to;     /* register of the result, or NO_REG */
-    uint8_t vector; /* of IR_LD128Z: vector register, or NO_REG */
+    uint8_t *from;      /* displacement of the jump that leads there */
+    uint8_t *back;      /* where it goes on */
+    uint32_t info;      /* SLOW_ bits, code.h */
+    uint8_t gva;        /* register */
+    int32_t disp;       /* to be added to it */
+    uint8_t to;         /* register of the result, or NO_REG */
+    uint8_t vector;     /* of IR_LD128Z: vector register, or NO_REG */
+    uint8_t addend;     /* a leader's register to fill; NO_REG: leads nobody */
+    const Group *group; /* and those whom it leads */
     uint16_t node;
     Src value;     /* what is stored, or the atomic's operand */
     Src value2;    /* CAS: the new value */
@@ -181,8 +193,11 @@ typedef struct Gen {
     Parked parked[MAX_PARKED];
     unsigned slot_uses[IR_EXIT_SLOTS]; /* exits by slot */
     Loop loop;
+    unsigned n_groups;
+    Group groups[MAX_GROUPS];
+    uint8_t group_of[IR_MAX_NODES]; /* by node */
     unsigned n_slow, n_leaves;
-    Value value[IR_MAX_NODES]; /* behind the nodes': carried around a loop */
+    Value value[IR_MAX_NODES]; /* behind the nodes': carried around a loop, and groups' addends */
     Slow slow[IR_MAX_NODES];
     Leave leaves[MAX_LEAVES];
 } Gen;
@@ -265,6 +280,17 @@ Park gen_park(Gen *g);
 Parked gen_park_value(Gen *g, IrVal v);
 void gen_load_parked(Gen *g, unsigned to, const Parked *p);
 void gen_write_parked(Gen *g, Park park);
+
+/* --- gen_merge.c ------------------------------------------------------------------------------
+ * Once for a block; and before each pass over it. */
+void gen_find_groups(Gen *g);
+void gen_begin_groups(Gen *g);
+/* The group that the node at work leads (NULL: none), or whether it follows; and the value of the
+ * addend. */
+const Group *gen_leads(Gen *g, IrVal *ret_addend);
+bool gen_follows(Gen *g, IrVal *ret_addend);
+/* True if the access must find a page that can be written. */
+bool gen_checks_write(const IrNode *node);
 
 /* --- gen_loop.c -------------------------------------------------------------------------------
  * Does the block jump back to its head? */

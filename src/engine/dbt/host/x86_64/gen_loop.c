@@ -266,6 +266,7 @@ void gen_loop_back(Gen *g)
 void gen_begin_loop_body(Gen *g)
 {
     gen_analyse(g);
+    gen_begin_groups(g);
     for (unsigned i = 0; i < g->loop.n_carried; i++) {
         g->value[carried_value(g, i)] =
             (Value){ .slot = NO_SLOT, .reg = NO_REG, .kind = VALUE_PLAIN };

@@ -119,6 +119,7 @@ static Slow *add_slow(Gen *g, const Access *access, unsigned gva, uint8_t *from)
     unsigned step = access->kind == SLOW_PROBE ? 0 : log2_of(access->size);
 
     *slow = (Slow){ .from = from,
+                    .addend = NO_REG,
                     .info = gen_info(g) | access->mmu << SLOW_MMU | step << SLOW_SIZE |
                             (uint32_t)access->kind << SLOW_KIND,
                     .gva = (uint8_t)gva,
@@ -127,28 +128,125 @@ static Slow *add_slow(Gen *g, const Access *access, unsigned gva, uint8_t *from)
     return slow;
 }
 
-/* The check: behind it, RAX + the gva is the host's address; *ret_mem says so.  The operands must
- * have been fetched before.  The result's register is found here (.to): it may be an operand's, so
- * it is written last. */
+/* RAX = offset of the TLB entry for @page in the bank. */
+static void entry_to(Gen *g, unsigned to, unsigned page)
+{
+    if (g->code->host.bmi2) {
+        emit_rorx(&g->e, false, to, page, TLB_SHIFT);
+    } else {
+        emit_mov(&g->e, false, to, page);
+        emit_shift_imm(&g->e, SHIFT_SHR, false, to, TLB_SHIFT);
+    }
+    emit_alu_ri(&g->e, ALU_AND, false, to, (TLB_ENTRIES - 1) * (int)sizeof(TlbEntry));
+}
+
+static size_t tag_of(const Access *access)
+{
+    bool write = access->write || (access->mmu & MMU_RMW);
+
+    return write ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read);
+}
+
+/* Room of the result, if it goes to a general register. */
+static unsigned define_result(Gen *g, const Access *access)
+{
+    if (!ir_ops[access->node->op].has_result || access->no_result) {
+        return NO_REG;
+    }
+    gen_release(g);
+    return gen_def(g);
+}
+
+/* A follower's access: by its leader's addend, if that is any good. */
+static Slow *emit_follower(Gen *g, const Access *access, IrVal addend, Mem *ret_mem)
+{
+    const IrNode *sum = &g->ir->nodes[access->node->a];
+    unsigned by = gen_reg(g, addend), gva;
+    uint64_t disp = access->displacement;
+
+    if (g->value[access->node->a].kind == VALUE_SUNK && sum->op == IR_ADD64I) {
+        disp += sum->imm;
+        gva = gen_reg(g, sum->a);
+    } else if (g->value[access->node->a].kind == VALUE_SUNK || !fits32(disp)) {
+        disp = 0;
+        gva = address(g, access);
+    } else {
+        gva = gen_reg(g, access->node->a);
+    }
+    if (!fits32(disp)) {
+        disp = 0;
+        gva = address(g, access);
+    }
+    unsigned to = define_result(g, access);
+    Park park = gen_park(g);
+    emit_rr(&g->e, X_TEST32 | X_W, by, by);
+    uint8_t *from = emit_jcc(&g->e, CC_E, NULL);
+    *ret_mem = mem_indexed(by, gva, 0, (int32_t)disp);
+    Slow *slow = add_slow(g, access, gva, from);
+    slow->disp = (int32_t)disp;
+    slow->to = (uint8_t)to;
+    slow->park = park;
+    return slow;
+}
+
+/* ZF: all bytes that @group touches are in the page of one entry, chosen by the first: @to + the
+ * bank.  @to may not be @gva; RDX changes. */
+static void check_group(Gen *g, const Group *group, unsigned to, unsigned gva, unsigned mmu)
+{
+    size_t tag = group->write ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read);
+    unsigned page = gva;
+
+    if (group->from) {
+        emit_rm(&g->e, X_LEA64, to, mem_at(gva, group->from));
+        page = to;
+    }
+    entry_to(g, to, page);
+    emit_rm(&g->e, X_LEA64, RDX, mem_at(gva, group->to - 1));
+    emit_alu_ri(&g->e, ALU_AND, true, RDX, -PAGE_SIZE);
+    Mem entry = entry_mem(mmu, tag);
+    entry.index = (uint8_t)to;
+    emit_alu_rm(&g->e, ALU_CMP, true, RDX, entry);
+}
+
+static Slow *emit_leader(Gen *g, const Access *access, const Group *group, Mem *ret_mem)
+{
+    IrVal addend = NO_VALUE;
+
+    gen_leads(g, &addend);
+    unsigned gva = address(g, access);
+    unsigned by = gen_def_of(g, addend);
+    unsigned to = define_result(g, access);
+    Park park = gen_park(g);
+    check_group(g, group, RAX, gva, access->mmu);
+    uint8_t *from = emit_jcc(&g->e, CC_NE, NULL);
+    emit_load(&g->e, 8, by, entry_mem(access->mmu, offsetof(TlbEntry, addend)));
+    *ret_mem = mem_indexed(by, gva, 0, 0);
+    Slow *slow = add_slow(g, access, gva, from);
+    slow->to = (uint8_t)to;
+    slow->park = park;
+    slow->addend = (uint8_t)by;
+    slow->group = group;
+    return slow;
+}
+
+/* The check: behind it, *ret_mem is the host's memory.  The operands must have been fetched before.
+ * The result's register is found here (.to): it may be an operand's, so it is written last. */
 static Slow *emit_mem(Gen *g, const Access *access, Mem *ret_mem)
 {
     Emit *e = &g->e;
-    unsigned gva = address(g, access);
-    size_t tag = access->write ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read);
-    unsigned to = NO_REG;
+    IrVal addend;
+    const Group *group = gen_leads(g, &addend);
 
-    if (ir_ops[access->node->op].has_result && !access->no_result) {
-        gen_release(g);
-        to = gen_def(g);
+    if (group) {
+        return emit_leader(g, access, group, ret_mem);
     }
+    if (gen_follows(g, &addend)) {
+        return emit_follower(g, access, addend, ret_mem);
+    }
+    unsigned gva = address(g, access);
+    unsigned to = define_result(g, access);
     Park park = gen_park(g);
-    if (g->code->host.bmi2) {
-        emit_rorx(e, false, RAX, gva, TLB_SHIFT);
-    } else {
-        emit_mov(e, false, RAX, gva);
-        emit_shift_imm(e, SHIFT_SHR, false, RAX, TLB_SHIFT);
-    }
-    emit_alu_ri(e, ALU_AND, false, RAX, (TLB_ENTRIES - 1) * (int)sizeof(TlbEntry));
+    entry_to(g, RAX, gva);
     if (access->aligned) {
         emit_mov(e, true, RDX, gva);
         emit_alu_ri(e, ALU_AND, true, RDX, -PAGE_SIZE | (int)(access->size - 1));
@@ -157,7 +255,7 @@ static Slow *emit_mem(Gen *g, const Access *access, Mem *ret_mem)
         emit_rm(e, X_LEA64, RDX, mem_at(gva, (int)access->size - 1));
         emit_alu_ri(e, ALU_AND, true, RDX, -PAGE_SIZE);
     }
-    emit_alu_rm(e, ALU_CMP, true, RDX, entry_mem(access->mmu, tag));
+    emit_alu_rm(e, ALU_CMP, true, RDX, entry_mem(access->mmu, tag_of(access)));
     uint8_t *from = emit_jcc(e, CC_NE, NULL);
     emit_load(e, 8, RAX, entry_mem(access->mmu, offsetof(TlbEntry, addend)));
     *ret_mem = mem_indexed(RAX, gva, 0, 0);
@@ -627,11 +725,31 @@ static void slow_path(Gen *g, const Slow *slow, const uint8_t *store)
         bool wide = kind != SLOW_STORE || (slow->info >> SLOW_SIZE & 7) == 3;
         gen_move_src(g, RDX, wide, slow->value);
     }
-    if (slow->gva != RCX) {
+    if (slow->disp) {
+        emit_rm(&g->e, X_LEA64, RCX, mem_at(slow->gva, slow->disp));
+    } else if (slow->gva != RCX) {
         emit_mov(&g->e, true, RCX, slow->gva);
+    }
+    if (slow->addend != NO_REG) {
+        emit_store(&g->e, 8, mem_at(RSP, FRAME_SAVE), RCX);
     }
     emit_mov_imm(&g->e, RAX, slow->info);
     emit_call(&g->e, reads ? g->code->slow : store);
+}
+
+/* A leader's slow path has filled in the entry, perhaps: what do the followers use? */
+static void addend_of_slow(Gen *g, const Slow *slow)
+{
+    unsigned mmu = slow->info >> SLOW_MMU, by = slow->addend;
+
+    emit_load(&g->e, 8, RCX, mem_at(RSP, FRAME_SAVE));
+    check_group(g, slow->group, by, RCX, mmu);
+    Mem entry = entry_mem(mmu, offsetof(TlbEntry, addend));
+    entry.index = (uint8_t)by;
+    emit_load(&g->e, 8, by, entry);
+    uint8_t *good = emit_jcc(&g->e, CC_E, NULL);
+    emit_mov_imm(&g->e, by, 0);
+    emit_patch(good, g->e.at);
 }
 
 /* Where faults with the same bindings go. */
@@ -666,6 +784,9 @@ void gen_slow_paths(Gen *g)
         }
         slow_path(g, slow, store);
         faults[i] = emit_jcc(&g->e, CC_E, NULL);
+        if (slow->addend != NO_REG) {
+            addend_of_slow(g, slow);
+        }
         result_of_slow(g, slow);
         emit_jmp(&g->e, slow->back);
     }

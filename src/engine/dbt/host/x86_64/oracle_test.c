@@ -52,6 +52,7 @@ typedef struct RandomCpu {
     uint64_t told;   /* sum of what watchpoints and helpers saw */
     uint64_t rounds; /* that a block which loops has left */
     uint32_t mxcsr;
+    bool unswapped; /* SWAPPED_PAGES are where they should be */
 } RandomCpu;
 _Static_assert(offsetof(RandomCpu, temporary) ==
                    offsetof(RandomCpu, vector) + VECTORS * VECTOR_STRIDE,
@@ -98,6 +99,15 @@ static uint64_t help_store(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
     return old;
 }
 
+static uint64_t help_remap(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+    RandomCpu *self = (RandomCpu *)cpu;
+
+    self->unswapped = !self->unswapped;
+    mmu_flush(cpu);
+    return 0;
+}
+
 static uint64_t help_canonical(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 {
     if ((uint64_t)((int64_t)(a << 16) >> 16) != a) {
@@ -108,11 +118,9 @@ static uint64_t help_canonical(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 }
 
 static const Helper helpers[] = {
-    { "pure", help_pure, HELPER_PURE },
-    { "state", help_state, HELPER_NOFAULT },
-    { "fault", help_fault, 0 },
-    { "store", help_store, 0 },
-    { "canonical", help_canonical, HELPER_CANONICAL },
+    { "pure", help_pure, HELPER_PURE }, { "state", help_state, HELPER_NOFAULT },
+    { "fault", help_fault, 0 },         { "store", help_store, 0 },
+    { "remap", help_remap, 0 },         { "canonical", help_canonical, HELPER_CANONICAL },
 };
 
 static void vector_mix(DbtCpu *cpu, void *to, const void *from1, const void *from2,
@@ -295,7 +303,7 @@ static bool walk(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, bool
     uint64_t gpa = page * PAGE_SIZE;
     if (page == DEVICE_PAGE) {
         gpa = DEVICE_GPA;
-    } else if (page - SWAPPED_PAGES < 2) {
+    } else if (page - SWAPPED_PAGES < 2 && !((RandomCpu *)cpu)->unswapped) {
         gpa ^= PAGE_SIZE;
     }
     *ret_page =
@@ -372,6 +380,7 @@ typedef struct Source {
     bool loops;
     bool wide; /* some vector operations are on 32 bytes */
     IrShape shape;
+    IrVal near; /* an address; 0: none yet */
 } Source;
 
 static uint64_t draw(Source *s)
@@ -462,11 +471,28 @@ static uint64_t draw_offset(Source *s, unsigned size)
     return offsetof(RandomCpu, byte) + MIN(at, WORDS * 8 - size);
 }
 
+/* An address not far from the one before: checks of the TLB may be merged. */
+static IrVal near_address(Source *s, uint64_t *displacement)
+{
+    const IrNode *node = &s->ir->nodes[s->near];
+    uint64_t delta = (uint64_t)(int64_t)(int8_t)draw(s);
+    IrVal v = s->near;
+
+    *displacement = chance(s, 50) ? 0 : below(s, 64);
+    if (node->op == IR_LEA && chance(s, 60)) {
+        return add(s, IR_LEA, node->a, node->b, node->c, node->imm + delta);
+    }
+    return chance(s, 50) ? v : add(s, IR_ADD64I, v, 0, 0, delta);
+}
+
 /* An address that is mostly good: near a page's end, aligned or not. */
 static IrVal draw_address(Source *s, uint64_t *displacement)
 {
     IrVal v = draw_value(s);
 
+    if (s->near && chance(s, 50)) {
+        return near_address(s, displacement);
+    }
     *displacement = 0;
     if (chance(s, 3)) {
         return v;
@@ -493,6 +519,7 @@ static IrVal draw_address(Source *s, uint64_t *displacement)
         v = add(s, chance(s, 50) ? IR_ADD64I : IR_SUB64I, v, 0, 0, below(s, 32));
     }
     *displacement = chance(s, 50) ? 0 : (uint64_t)(int64_t)(int8_t)draw(s);
+    s->near = v;
     return v;
 }
 
@@ -829,6 +856,7 @@ static void make_block(Source *s)
     memset(s->slot_used, 0, sizeof(s->slot_used));
     s->loops = false;
     s->wide = chance(s, 40);
+    s->near = 0;
     ir_insn(s->ir, 0);
     if (chance(s, 25)) {
         begin_loop(s);
@@ -921,7 +949,8 @@ static void side_run(Side *side, const IrBlock *ir, const Start *start)
     DbtCpu *cpu = &side->cpu->base;
     BlockCache *cache = side->vm->cache;
 
-    if (start->flush) {
+    if (start->flush || side->cpu->unswapped) {
+        side->cpu->unswapped = false;
         mmu_flush(cpu);
     }
     cpu->pc = start->gva;

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which accesses share one check of the TLB: those whose addresses differ by a constant.
+ *
+ * The first of them (the leader) checks that all the bytes which any of them touches lie in the
+ * page of one entry, and keeps the entry's addend in a register; the others (followers) use that,
+ * or, if it is 0 because the check failed, take the slow path.  A leader that writes serves reads
+ * too, as fill() in mmu.c makes no entry fast for writes alone; not the other way round.  What may
+ * change the mapping between them, calls of C, begins anew; and so does each round of a loop.
+ */
+#include <string.h>
+
+#include "engine/dbt/host/x86_64/gen.h"
+#include "engine/dbt/run/mmu.h"
+
+enum { MAX_OPEN = 8, MAX_SPAN = 256, MAX_DEPTH = 16 };
+
+/* An address but for a constant. */
+typedef struct Root {
+    IrVal a, b;
+    unsigned op; /* IR_NOP: .a itself */
+    unsigned shift;
+    int64_t offset;
+} Root;
+
+typedef struct Open {
+    Root root;
+    unsigned mmu;
+    unsigned group;
+} Open;
+
+/* What is open while the block is looked at. */
+typedef struct Merge {
+    Gen *g;
+    unsigned n;
+    Open open[MAX_OPEN];
+} Merge;
+
+/* --- accesses --------------------------------------------------------------------------------- */
+
+/* The bytes that @node loads or stores, 0 if it can't take part. */
+static unsigned merged_size(const IrNode *node)
+{
+    if (node->c & MMU_ALIGN) {
+        return 0; /* the alignment must be checked too */
+    }
+    if (node->op >= IR_LD8 && node->op <= IR_LD64) {
+        return 1U << (node->op - IR_LD8);
+    }
+    if (node->op >= IR_LDS8 && node->op <= IR_LDS32) {
+        return 1U << (node->op - IR_LDS8);
+    }
+    if (node->op >= IR_ST8 && node->op <= IR_ST64) {
+        return 1U << (node->op - IR_ST8);
+    }
+    if (node->op == IR_LD128 || node->op == IR_LD128Z || node->op == IR_ST128) {
+        return 16;
+    }
+    return node->op == IR_LD256 || node->op == IR_ST256 ? 32 : 0;
+}
+
+static bool is_vector(unsigned op)
+{
+    return op == IR_LD128 || op == IR_LD128Z || op == IR_ST128 || op == IR_LD256 || op == IR_ST256;
+}
+
+bool gen_checks_write(const IrNode *node)
+{
+    return (node->op >= IR_ST8 && node->op <= IR_ST64) || node->op == IR_ST128 ||
+           node->op == IR_ST256 || (node->c & MMU_RMW);
+}
+
+static Root root_of(const Gen *g, const IrNode *node)
+{
+    IrVal v = node->a;
+    uint64_t offset = is_vector(node->op) ? 0 : node->imm;
+    const IrNode *at = &g->ir->nodes[v];
+
+    for (unsigned i = 0; i < MAX_DEPTH && at->op == IR_ADD64I; i++) {
+        offset += at->imm;
+        v = at->a;
+        at = &g->ir->nodes[v];
+    }
+    if (at->op == IR_LEA) {
+        return (Root){ at->a, at->b, IR_LEA, at->c, (int64_t)(offset + at->imm) };
+    }
+    if (at->op == IR_ADD64) {
+        return (Root){ at->a, at->b, IR_ADD64, 0, (int64_t)offset };
+    }
+    return (Root){ .a = v, .op = IR_NOP, .offset = (int64_t)offset };
+}
+
+static bool same_root(const Root *x, const Root *y)
+{
+    return x->a == y->a && x->b == y->b && x->op == y->op && x->shift == y->shift;
+}
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+static Group *group_at(Merge *m, unsigned i)
+{
+    return &m->g->groups[m->open[i].group];
+}
+
+/* Node @i, @size bytes at @root, is in reach of an open group, and joins it. */
+static bool join(Merge *m, unsigned i, unsigned size, const Root *root)
+{
+    const IrNode *node = &m->g->ir->nodes[i];
+
+    for (unsigned k = 0; k < m->n; k++) {
+        Group *group = group_at(m, k);
+        if (m->open[k].mmu != (node->c & MMU_INDEX) || !same_root(&m->open[k].root, root) ||
+            (gen_checks_write(node) && !group->write)) {
+            continue;
+        }
+        int64_t offset = (int64_t)((uint64_t)root->offset - (uint64_t)m->open[k].root.offset);
+        int64_t from = MIN(offset, group->from), to = MAX(offset + size, group->to);
+        if (offset < -MAX_SPAN || offset > MAX_SPAN || to - from > MAX_SPAN) {
+            continue;
+        }
+        group->from = (int)from;
+        group->to = (int)to;
+        group->last = (uint16_t)i;
+        m->g->group_of[i] = (uint8_t)m->open[k].group;
+        return true;
+    }
+    return false;
+}
+
+/* Node @i is the first of what may become a group. */
+static void lead(Merge *m, unsigned i, unsigned size, const Root *root)
+{
+    Gen *g = m->g;
+    const IrNode *node = &g->ir->nodes[i];
+
+    if (g->n_groups == MAX_GROUPS) {
+        return;
+    }
+    if (m->n == MAX_OPEN) {
+        m->open[0] = m->open[--m->n];
+    }
+    m->open[m->n++] = (Open){ *root, node->c & MMU_INDEX, g->n_groups };
+    g->group_of[i] = (uint8_t)g->n_groups;
+    g->groups[g->n_groups++] = (Group){
+        .first = (uint16_t)i, .last = (uint16_t)i, .to = (int)size, .write = gen_checks_write(node)
+    };
+}
+
+/* C that is called may change what is mapped. */
+static bool ends_groups(const Gen *g, const IrNode *node)
+{
+    return node->op == IR_CALL &&
+           !(g->code->isa->helpers[node->imm].flags & (HELPER_PURE | HELPER_CANONICAL));
+}
+
+void gen_find_groups(Gen *g)
+{
+    Merge m = { .g = g };
+
+    g->n_groups = 0;
+    memset(g->group_of, NO_GROUP, g->ir->n_nodes);
+    if (g->ir->n_nodes + LOOP_MAX_CARRIED + MAX_GROUPS > IR_MAX_NODES) {
+        return; /* no room for their values */
+    }
+    for (unsigned i = 0; i < g->ir->n_nodes; i++) {
+        const IrNode *node = &g->ir->nodes[i];
+        unsigned size = merged_size(node);
+        if (ends_groups(g, node)) {
+            m.n = 0;
+        } else if (size) {
+            Root root = root_of(g, node);
+            if (!join(&m, i, size, &root)) {
+                lead(&m, i, size, &root);
+            }
+        }
+    }
+}
+
+static IrVal addend_value(const Gen *g, unsigned group)
+{
+    return (IrVal)(g->ir->n_nodes + LOOP_MAX_CARRIED + group);
+}
+
+void gen_begin_groups(Gen *g)
+{
+    for (unsigned i = 0; i < g->n_groups; i++) {
+        g->value[addend_value(g, i)] = (Value){ .slot = NO_SLOT,
+                                                .reg = NO_REG,
+                                                .kind = VALUE_PLAIN,
+                                                .uses = 1,
+                                                .last_use = g->groups[i].last };
+    }
+}
+
+const Group *gen_leads(Gen *g, IrVal *ret_addend)
+{
+    unsigned at = g->group_of[g->now];
+    const Group *group = at == NO_GROUP ? NULL : &g->groups[at];
+
+    if (!group || group->first != g->now || group->last == g->now) {
+        return NULL;
+    }
+    *ret_addend = addend_value(g, at);
+    return group;
+}
+
+bool gen_follows(Gen *g, IrVal *ret_addend)
+{
+    unsigned at = g->group_of[g->now];
+
+    if (at == NO_GROUP || g->groups[at].first == g->now) {
+        return false;
+    }
+    *ret_addend = addend_value(g, at);
+    const Value *value = &g->value[*ret_addend];
+    return value->reg != NO_REG || value->slot != NO_SLOT;
+}
