@@ -1042,7 +1042,8 @@ static bool same(const Side *a, const Side *b)
 
     return comparable(a) == comparable(b) && x->pc == y->pc &&
            (b->result != RUN_LINK || a->result != RUN_LINK || a->slot == b->slot) &&
-           x->fault == y->fault && x->key_stale == y->key_stale && x->attention == y->attention &&
+           x->fault == y->fault && x->attention == y->attention &&
+           (comparable(a) >= RUN_STOP || x->key_stale == y->key_stale) &&
            x->instructions == y->instructions && x->exits == y->exits &&
            memcmp(&x->flags, &y->flags, sizeof(FlagRecord)) == 0 &&
            memcmp(a->cpu->word, b->cpu->word, sizeof(a->cpu->word)) == 0 &&
