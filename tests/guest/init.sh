@@ -204,7 +204,7 @@ cannot_ping() {
     ! ping -c 1 -W 2 "$1" >/dev/null
 }
 # try_all LIST: fetch=ADDRESS:PORT send=ADDRESS:PORT closed=ADDRESS:PORT name=NAME/ADDRESS
-# ping=ADDRESS silent=ADDRESS ipv6=
+# ping=ADDRESS silent=ADDRESS ipv6= speed=ADDRESS:PORT:SECONDS
 try_all() {
     for pair in $(echo "$1" | tr , ' '); do
         what=${pair#*=}
@@ -215,6 +215,7 @@ try_all() {
         name) check "$pair" sh -c "nslookup -type=a ${what%/*} | grep -q '^Address: ${what#*/}'" ;;
         ping) check "$pair" ping -q -c 2 -W 2 "$what" ;;
         silent) check "$pair" cannot_ping "$what" ;;
+        speed) check "$pair" sh -c "netspeed measure $(echo "$what" | tr : ' ')" ;;
         ipv6) check "$pair" wait_for 80 has_ipv6 ;;
         *) echo "INSULA-BAD unknown test $pair" ;;
         esac
