@@ -66,6 +66,7 @@ typedef struct VmConfig {
     GdbConfig gdb;
     bool no_reboot;
     uint32_t log_mask;    /* see common/log.h */
+    uint64_t code_cache;  /* bytes of translated code at most; 0: the engine's default */
     bool check;           /* blocks of guest code run on two back ends */
     uint64_t check_every; /* not only new ones, but each so many executions; 0: only new ones */
 } VmConfig;

@@ -51,6 +51,9 @@ static const struct {
     { "--memory 1MB", "--memory '1MB' has an unknown unit 'MB'" },
     { "--memory 1Mi", "has an unknown unit 'Mi'" },
     { "--memory 18446744073709551616", "is not a size" },
+    { "--code-cache 1023K", "--code-cache '1023K' must be from 1M to 1G; write a unit" },
+    { "--code-cache 2G", "--code-cache '2G' must be from 1M to 1G" },
+    { "--code-cache big", "--code-cache 'big' is not a size" },
     { "--check=0", "--check '0' must be a number from 1 to" },
     { "--check=often", "--check 'often' must be a number" },
     { "--check 5", "unknown word '5'" },
@@ -160,6 +163,7 @@ static void test_defaults(void)
     g_assert_false(config->no_reboot);
     g_assert_cmpuint(config->log_mask, ==, 0);
     g_assert_false(config->check);
+    g_assert_cmpuint(config->code_cache, ==, 0);
 }
 
 static void test_everything(void)
@@ -169,7 +173,7 @@ static void test_everything(void)
         "--kernel k --initrd=i --append= --machine m --engine e --cpu c --cpus 64 --memory 1GiB "
         "--disk a,,b,readonly=on --disk c,format=raw,readonly=off --serial unix:/s --console "
         "file:f --name A.b_1 --no-reboot --log exec --log irq,io --gdb tcp:1234,wait=off "
-        "--check=7",
+        "--check=7 --code-cache 64M",
         &error);
 
     g_assert_no_error(error);
@@ -199,6 +203,7 @@ static void test_everything(void)
     g_assert_false(config->gdb.wait);
     g_assert_true(config->check);
     g_assert_cmpuint(config->check_every, ==, 7);
+    g_assert_cmpuint(config->code_cache, ==, 64 << 20);
 }
 
 static void test_optional_value(void)

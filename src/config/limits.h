@@ -14,12 +14,14 @@
 #define CONFIG_MEMORY_UNIT UINT64_C(4096)
 
 enum {
-    CONFIG_CPUS_MAX = 64,     /* as ENGINE_MAX_CPUS */
-    CONFIG_DISKS_MAX = 24,    /* slots of virtio-mmio that board micro keeps for disks */
-    CONFIG_NAME_MAX = 128,    /* fits a file name with a suffix */
-    CONFIG_APPEND_MAX = 2047, /* the kernel's own COMMAND_LINE_SIZE, less the final 0 */
-    CONFIG_SOCKET_MAX = 107,  /* sun_path, less the final 0 */
-    CONFIG_NETS_MAX = 6,      /* slots of virtio-mmio that board micro keeps for networks */
+    CONFIG_CODE_CACHE_MIN = 1 << 20, /* room for several blocks of the largest size */
+    CONFIG_CODE_CACHE_MAX = 1 << 30, /* jumps in it reach 2 GiB */
+    CONFIG_CPUS_MAX = 64,            /* as ENGINE_MAX_CPUS */
+    CONFIG_DISKS_MAX = 24,           /* slots of virtio-mmio that board micro keeps for disks */
+    CONFIG_NAME_MAX = 128,           /* fits a file name with a suffix */
+    CONFIG_APPEND_MAX = 2047,        /* the kernel's own COMMAND_LINE_SIZE, less the final 0 */
+    CONFIG_SOCKET_MAX = 107,         /* sun_path, less the final 0 */
+    CONFIG_NETS_MAX = 6,             /* slots of virtio-mmio that board micro keeps for networks */
     CONFIG_NET_QUEUES_MAX = 4,
     CONFIG_FORWARDS_MAX = 256, /* each is a descriptor of insula-net */
     CONFIG_MTU_MIN = 68,       /* IPv4 takes no less, and an IP packet is no longer */

@@ -255,6 +255,23 @@ static bool parse_log(VmConfig *config, const char *value, GError **error)
     return true;
 }
 
+static bool parse_code_cache(VmConfig *config, const char *value, GError **error)
+{
+    uint64_t size = 0;
+
+    if (!size_parse(value, "--code-cache", &size, error)) {
+        return false;
+    }
+    if (size < CONFIG_CODE_CACHE_MIN || size > CONFIG_CODE_CACHE_MAX) {
+        g_autofree char *min = size_format(CONFIG_CODE_CACHE_MIN);
+        g_autofree char *max = size_format(CONFIG_CODE_CACHE_MAX);
+        return usage(error, "--code-cache '%s' must be from %s to %s; write a unit, such as 64M",
+                     value, min, max);
+    }
+    config->code_cache = size;
+    return true;
+}
+
 static bool parse_check(VmConfig *config, const char *value, GError **error)
 {
     config->check = true;
@@ -413,6 +430,15 @@ static const Option table[] = {
                 "users can't reach. With wait=off the machine runs, and gdb may connect at any "
                 "time.",
       .parse = parse_gdb },
+    { .name = "code-cache",
+      .form = "SIZE",
+      .standard = "128M",
+      .words = "32M 64M 128M 256M 512M",
+      .help = "how much translated code is kept at most",
+      .detail = "The translator begins with 36M, throws all code away when that is full, and takes "
+                "more, up to this, only when what it threw away is needed again. Its records take "
+                "about a third of that on top. From 1M to 1G; KVM needs none.",
+      .parse = parse_code_cache },
     { .name = "check",
       .form = "[=N]",
       .help = "have a second back end check the translator",

@@ -44,6 +44,7 @@ typedef struct EngineHooks {
 typedef struct EngineTuning {
     bool check;           /* run each new block of guest code on two back ends, and compare them */
     uint64_t check_every; /* with .check: and each so many executions; 0: only new ones */
+    uint64_t code_limit;  /* bytes of translated code at most; 0: a default */
 } EngineTuning;
 
 typedef struct EngineConfig {
@@ -101,6 +102,7 @@ typedef struct VcpuStats {
     uint64_t instructions; /* guest instructions run; 0 where the engine can't know */
     uint64_t exits;        /* times the guest needed the host */
     uint64_t translated;   /* guest instructions translated */
+    uint64_t flushes;      /* times that all translations were thrown away, of the VM */
 } VcpuStats;
 
 struct Engine {

@@ -601,7 +601,9 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
     MachineDisk disks[CONFIG_DISKS_MAX] = { { 0 } };
     MachineNet cards[CONFIG_NETS_MAX] = { { 0 } };
     StreamKeys keys = { vm, on_key };
-    const EngineTuning tuning = { .check = config->check, .check_every = config->check_every };
+    const EngineTuning tuning = { .check = config->check,
+                                  .check_every = config->check_every,
+                                  .code_limit = config->code_cache };
 
     for (unsigned i = 0; i < vm->disks->len; i++) {
         disks[i].blk = g_ptr_array_index(vm->disks, i);

@@ -184,7 +184,8 @@ static void vcpu_stats(EngineVcpu *vcpu, VcpuStats *ret_stats)
 
     *ret_stats = (VcpuStats){ .instructions = __atomic_load_n(&cpu->instructions, __ATOMIC_RELAXED),
                               .exits = __atomic_load_n(&cpu->exits, __ATOMIC_RELAXED),
-                              .translated = __atomic_load_n(&cpu->translated, __ATOMIC_RELAXED) };
+                              .translated = __atomic_load_n(&cpu->translated, __ATOMIC_RELAXED),
+                              .flushes = cache_flushes(cpu->vm->cache) };
 }
 
 /* Both engines are the same core; only the back end differs. */

@@ -20,6 +20,7 @@ typedef enum RunResult {
 
 typedef struct CodeOptions {
     unsigned cpus; /* vCPUs there are */
+    size_t limit;  /* bytes of code at most */
     bool check;    /* code calls helpers by check_call(), and nothing is made in line whose result
                       isn't always the same */
 } CodeOptions;
@@ -31,6 +32,8 @@ struct Backend {
     /* The VM's code memory; the members up to kill are NULL if there is none. */
     void *(*code_new)(const GuestIsa *isa, const CodeOptions *options, GError **error);
     void (*code_free)(void *code);
+    /* It may take so many bytes from now on, at most CodeOptions.limit. */
+    void (*code_resize)(void *code, size_t size);
     /* Forget all code. */
     void (*code_flush)(void *code);
     /* Make block->code; the IR is not needed afterwards.  False: no room. */

@@ -14,6 +14,7 @@
 enum {
     HASH_BITS = 17,
     GRANULE = 64, /* bytes per bit of a page's map of code */
+    SEEN_BITS = 19,
 };
 
 /* A page of RAM that holds code.  Never freed: it will hold code again. */
@@ -34,9 +35,15 @@ typedef struct Range {
     uint64_t gpa, len;
 } Range;
 
+/* Blocks by hash, a bit each. */
+typedef struct Seen {
+    uint64_t bits[(1 << SEEN_BITS) / 64];
+} Seen;
+
 struct BlockCache {
     /* fixed after create */
     uint8_t *arena;
+    size_t limit;
     const Backend *backend; /* NULL: blocks stay IR */
     void *code;
     bool check, check_forever; /* blocks keep their IR and are armed */
@@ -50,7 +57,11 @@ struct BlockCache {
     /* lock: lock, taken inside code_lock */
     pthread_mutex_t lock;
     size_t used;
-    CodePage *pages;             /* all there are */
+    CodePage *pages;     /* all there are */
+    size_t size;         /* room for code now */
+    bool full;           /* something did not fit */
+    Seen seen, before;   /* blocks since the last flush, and between that and the one before */
+    unsigned added, old; /* blocks since; those of them that are in .before */
     Block *hash[1 << HASH_BITS]; /* atomic to readers */
     /* lock: written_lock */
     pthread_mutex_t written_lock;
@@ -75,16 +86,16 @@ static bool table_init(PageTable *table, uint64_t gpa, uint64_t size, GError **e
 }
 
 /* At a low address if there is room: compiled code then names blocks by 32 bits. */
-static uint8_t *map_arena(void)
+static uint8_t *map_arena(size_t size)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void *arena = MAP_FAILED;
 
 #ifdef MAP_32BIT
-    arena = mmap(NULL, CACHE_BYTES, PROT_READ | PROT_WRITE, flags | MAP_32BIT, -1, 0);
+    arena = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_32BIT, -1, 0);
 #endif
     if (arena == MAP_FAILED) {
-        arena = mmap(NULL, CACHE_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);
+        arena = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     }
     return arena == MAP_FAILED ? NULL : arena;
 }
@@ -112,7 +123,7 @@ static bool add_tables(BlockCache *cache, const GuestMemory *memory, GError **er
     return true;
 }
 
-BlockCache *cache_new(GuestMemory *memory, GError **error)
+BlockCache *cache_new(GuestMemory *memory, size_t limit, GError **error)
 {
     BlockCache *cache = g_new0(BlockCache, 1);
 
@@ -124,9 +135,11 @@ BlockCache *cache_new(GuestMemory *memory, GError **error)
         cache_free(cache);
         return NULL;
     }
-    cache->arena = map_arena();
+    cache->limit = limit ? MAX(limit, CACHE_LIMIT_MIN) : CACHE_LIMIT;
+    cache->size = MIN(cache->limit, CACHE_FIRST);
+    cache->arena = map_arena(cache->limit);
     if (!cache->arena) {
-        set_error_errno(error, errno, "cannot map %d MiB for translated code", CACHE_BYTES >> 20);
+        set_error_errno(error, errno, "cannot map %zu MiB for translated code", cache->limit >> 20);
         cache_free(cache);
         return NULL;
     }
@@ -147,7 +160,7 @@ void cache_free(BlockCache *cache)
         page = other;
     }
     if (cache->arena) {
-        munmap(cache->arena, CACHE_BYTES);
+        munmap(cache->arena, cache->limit);
     }
     pthread_mutex_destroy(&cache->code_lock);
     pthread_mutex_destroy(&cache->lock);
@@ -160,6 +173,22 @@ void cache_set_backend(BlockCache *cache, const Backend *backend, void *code)
 {
     cache->backend = backend->compile ? backend : NULL;
     cache->code = code;
+    if (cache->backend) {
+        backend->code_resize(code, cache->size);
+    }
+}
+
+size_t cache_limit(const BlockCache *cache)
+{
+    return cache->limit;
+}
+
+size_t cache_size(BlockCache *cache)
+{
+    pthread_mutex_lock(&cache->lock);
+    size_t size = cache->size;
+    pthread_mutex_unlock(&cache->lock);
+    return size;
 }
 
 void cache_set_check(BlockCache *cache, bool forever)
@@ -233,16 +262,19 @@ void cache_make_code(BlockCache *cache, uint64_t gpa)
     pthread_mutex_unlock(&cache->lock);
 }
 
-static unsigned hash_of(uint64_t gpa, uint32_t key)
+static uint64_t hash_of(uint64_t gpa, uint32_t key)
 {
-    uint64_t x = (gpa ^ (uint64_t)key << 40) * UINT64_C(0x9e3779b97f4a7c15);
+    return (gpa ^ (uint64_t)key << 40) * UINT64_C(0x9e3779b97f4a7c15);
+}
 
-    return (unsigned)(x >> (64 - HASH_BITS));
+static unsigned bucket_of(uint64_t gpa, uint32_t key)
+{
+    return (unsigned)(hash_of(gpa, key) >> (64 - HASH_BITS));
 }
 
 Block *cache_find(BlockCache *cache, uint64_t gpa, uint32_t key)
 {
-    Block *block = __atomic_load_n(&cache->hash[hash_of(gpa, key)], __ATOMIC_ACQUIRE);
+    Block *block = __atomic_load_n(&cache->hash[bucket_of(gpa, key)], __ATOMIC_ACQUIRE);
 
     /* a block that leaves the chain meanwhile still leads on */
     while (block && (block->gpa != gpa || block->key != key ||
@@ -315,10 +347,11 @@ static Block *reserve(BlockCache *cache, size_t bytes)
     Block *block = NULL;
 
     pthread_mutex_lock(&cache->lock);
-    if (bytes <= CACHE_BYTES - cache->used) {
+    if (bytes <= cache->size - cache->used) {
         block = (Block *)(void *)(cache->arena + cache->used);
-        cache->used += align_up(bytes, 64);
+        cache->used = MIN(align_up(cache->used + bytes, 64), cache->size);
     }
+    cache->full |= !block;
     pthread_mutex_unlock(&cache->lock);
     return block;
 }
@@ -335,14 +368,42 @@ static void keep_ir(Block *block, const IrBlock *ir)
     block->insns = insns;
 }
 
+/* True if the bit was set before. */
+static bool test_and_set(Seen *seen, uint64_t n)
+{
+    uint64_t bit = UINT64_C(1) << n % 64, was = seen->bits[n / 64];
+
+    seen->bits[n / 64] |= bit;
+    return was & bit;
+}
+
+/* A block that is translated again because the guest changed it counts once. */
+static void note_seen(BlockCache *cache, uint64_t gpa, uint32_t key)
+{
+    uint64_t n = hash_of(gpa, key) >> (64 - SEEN_BITS);
+
+    cache->added++;
+    if (!test_and_set(&cache->seen, n)) {
+        cache->old += cache->before.bits[n / 64] >> n % 64 & 1;
+    }
+}
+
 static void publish(BlockCache *cache, Block *block)
 {
-    unsigned h = hash_of(block->gpa, block->key);
+    unsigned h = bucket_of(block->gpa, block->key);
 
     pthread_mutex_lock(&cache->lock);
+    note_seen(cache, block->gpa, block->key);
     block->hash_next = cache->hash[h];
     __atomic_store_n(&cache->hash[h], block, __ATOMIC_RELEASE);
     enter_pages(cache, block);
+    pthread_mutex_unlock(&cache->lock);
+}
+
+static void note_full(BlockCache *cache)
+{
+    pthread_mutex_lock(&cache->lock);
+    cache->full = true;
     pthread_mutex_unlock(&cache->lock);
 }
 
@@ -368,6 +429,7 @@ Block *cache_add(BlockCache *cache, const IrBlock *ir, uint64_t gpa, uint64_t gp
         keep_ir(block, ir);
     }
     if (cache->backend && !cache->backend->compile(cache->code, ir, block)) {
+        note_full(cache);
         return NULL;
     }
     if (cache->check) {
@@ -391,6 +453,24 @@ void cache_link(BlockCache *cache, Block *from, unsigned slot, Block *to)
     pthread_mutex_unlock(&cache->lock);
 }
 
+bool cache_grow(BlockCache *cache)
+{
+    pthread_mutex_lock(&cache->code_lock);
+    pthread_mutex_lock(&cache->lock);
+    bool runs_again = cache->old > cache->added / 2;
+    if (cache->full && runs_again && cache->size < cache->limit) {
+        cache->size = MIN(cache->size + CACHE_STEP, cache->limit);
+        cache->full = false;
+        if (cache->backend) {
+            cache->backend->code_resize(cache->code, cache->size);
+        }
+    }
+    bool full = cache->full; /* not if another vCPU was here first */
+    pthread_mutex_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->code_lock);
+    return !full;
+}
+
 void cache_flush(BlockCache *cache)
 {
     /* a vCPU that translates is not in guest code: wait until its block stands */
@@ -401,6 +481,10 @@ void cache_flush(BlockCache *cache)
     }
     memset(cache->hash, 0, sizeof(cache->hash));
     cache->used = 0;
+    cache->full = false;
+    cache->before = cache->seen;
+    memset(&cache->seen, 0, sizeof(cache->seen));
+    cache->added = cache->old = 0;
     for (unsigned i = 0; i < cache->n_tables; i++) {
         PageTable *table = &cache->tables[i];
         for (size_t p = 0; p < table->bytes / sizeof(CodePage *); p++) {
@@ -410,7 +494,7 @@ void cache_flush(BlockCache *cache)
             }
         }
     }
-    madvise(cache->arena, CACHE_BYTES, MADV_DONTNEED);
+    madvise(cache->arena, cache->limit, MADV_DONTNEED);
     __atomic_add_fetch(&cache->flushes, 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&cache->lock);
     pthread_mutex_unlock(&cache->code_lock);
@@ -441,7 +525,7 @@ bool cache_store_hits(const BlockCache *cache, uint64_t gpa, unsigned len)
 
 static void unhash(BlockCache *cache, Block *block)
 {
-    Block **link = &cache->hash[hash_of(block->gpa, block->key)];
+    Block **link = &cache->hash[bucket_of(block->gpa, block->key)];
 
     while (*link && *link != block) {
         link = &(*link)->hash_next;

@@ -3,9 +3,13 @@
  * The cache of translated blocks: found by physical address and context key, dropped when their
  * bytes are written.
  *
- * Blocks stand in one arena that is emptied as a whole when it is full.  A dropped block is
- * unlinked and marked dead; its memory stays until then, so a vCPU that is inside it may finish
- * it.  Pages that hold code are known: stores to them take the slow path, which asks
+ * Blocks stand in one arena, and what a back end made of them in its own; both are emptied as a
+ * whole when one is full.  They begin small.  When they are full, and most of what is in them had
+ * been translated before they were last emptied, they are made larger instead, in steps, up to a
+ * limit: that is code which runs again and again.  A dropped block is unlinked and marked dead; its
+ * memory stays until then, so a vCPU that is inside it may finish it.
+ *
+ * Pages that hold code are known: stores to them take the slow path, which asks
  * cache_store_hits().
  *
  * Threads: all functions take cache->lock themselves, but where noted.
@@ -22,9 +26,13 @@ typedef struct BlockCache BlockCache;
 #define GPA_NONE UINT64_MAX
 
 enum {
-    /* Room for a Debian boot's code several times over (measured: 40 MiB); grows as it is used. */
-    CACHE_BYTES = 192 << 20,
-    CACHE_MAX_WRITTEN = 256, /* ranges written by devices that wait; above: drop everything */
+    /* Bytes of code.  A Debian boot to the shell needs 34 MiB, and may take 64 in all beyond guest
+     * RAM; block records come on top with a third of that. */
+    CACHE_FIRST = 36 << 20,
+    CACHE_STEP = 16 << 20,
+    CACHE_LIMIT = 128 << 20,   /* the default */
+    CACHE_LIMIT_MIN = 1 << 20, /* several of the largest blocks */
+    CACHE_MAX_WRITTEN = 256,   /* ranges written by devices that wait; above: drop everything */
 };
 
 struct Block {
@@ -51,7 +59,8 @@ struct Block {
     uint32_t stub[IR_EXIT_SLOTS]; /* and where that leads when it leads to no block */
 };
 
-BlockCache *cache_new(GuestMemory *memory, GError **error);
+/* @limit is of bytes of code, a back end's or, without one, the IR's; 0: CACHE_LIMIT. */
+BlockCache *cache_new(GuestMemory *memory, size_t limit, GError **error);
 void cache_free(BlockCache *cache);
 /* Blocks are compiled by @backend into its @code from now on; before there are any. */
 void cache_set_backend(BlockCache *cache, const Backend *backend, void *code);
@@ -65,6 +74,9 @@ void cache_checked(BlockCache *cache, Block *block);
 uint64_t cache_flushes(const BlockCache *cache);
 /* Bytes of the arena in use. */
 uint64_t cache_used(BlockCache *cache);
+/* Bytes of code that there is room for now, and at most. */
+size_t cache_size(BlockCache *cache);
+size_t cache_limit(const BlockCache *cache);
 
 /* The newest block at @gpa in context @key, or NULL.  If it has a second page (gpa2), the caller
  * checks that this is still the page mapped there. */
@@ -88,10 +100,12 @@ void cache_store_begin(BlockCache *cache);
 void cache_store_end(BlockCache *cache);
 
 /* Store a translation, compiled if there is a back end for that; both pages are code already.
- * NULL: no room, cache_flush() makes it. */
+ * NULL: no room, see cache_grow(). */
 Block *cache_add(BlockCache *cache, const IrBlock *ir, uint64_t gpa, uint64_t gpa2, uint32_t key);
 /* Let @from's exit @slot lead to @to, unless one of them died. */
 void cache_link(BlockCache *cache, Block *from, unsigned slot, Block *to);
+/* After cache_add() found no room: true if there is some now.  False: it must be emptied. */
+bool cache_grow(BlockCache *cache);
 /* Empty it.  Only in an exclusive section. */
 void cache_flush(BlockCache *cache);
 

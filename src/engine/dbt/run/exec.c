@@ -59,7 +59,7 @@ void dbt_map_changed(DbtCpu *cpu)
 
 DbtVm *dbt_vm_new(const GuestIsa *isa, const EngineConfig *config, GError **error)
 {
-    BlockCache *cache = cache_new(config->memory, error);
+    BlockCache *cache = cache_new(config->memory, config->tuning.code_limit, error);
 
     if (!cache) {
         return NULL;
@@ -103,7 +103,9 @@ bool dbt_vm_set_backend(DbtVm *vm, const Backend *backend, GError **error)
     void *code = NULL;
 
     if (backend->code_new) {
-        const CodeOptions options = { .cpus = vm->n_cpus, .check = vm->check };
+        const CodeOptions options = { .cpus = vm->n_cpus,
+                                      .limit = cache_limit(vm->cache),
+                                      .check = vm->check };
         code = backend->code_new(vm->isa, &options, error);
         if (!code) {
             return false;
@@ -315,11 +317,18 @@ static Block *find_cached(DbtCpu *cpu, Wanted *wanted)
     return block->gpa2 == wanted->gpa2 ? block : NULL;
 }
 
-static void flush_cache(DbtCpu *cpu)
+/* The cache is full: make it larger, or empty it. */
+static void make_room(DbtCpu *cpu)
 {
-    dbt_exclusive_begin(cpu);
-    cache_flush(cpu->vm->cache);
-    dbt_exclusive_end(cpu);
+    BlockCache *cache = cpu->vm->cache;
+
+    if (!cache_grow(cache)) {
+        dbt_exclusive_begin(cpu);
+        if (!cache_grow(cache)) { /* or another vCPU was first */
+            cache_flush(cache);
+        }
+        dbt_exclusive_end(cpu);
+    }
 }
 
 /* Find or make the block at cpu->pc, and enter it in the jump cache.  NULL: a fault, or the cache
@@ -348,7 +357,7 @@ static Block *find_block(DbtCpu *cpu, IrBlock *ir)
             block = translate_cached(cpu, &wanted, ir, &more);
         }
         if (!block) {
-            flush_cache(cpu);
+            make_room(cpu);
             return NULL;
         }
     }

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/bits.h"
 #include "common/error.h"
 #include "engine/dbt/host/x86_64/gen.h"
 
@@ -42,12 +43,12 @@ static int make_file(size_t size)
 /* Map @fd twice and seal it: nobody can map it for writing once more. */
 static bool map_twice(Code *code, int fd)
 {
-    code->rw = mmap(NULL, code->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    code->rw = mmap(NULL, code->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (code->rw == MAP_FAILED) {
         code->rw = NULL;
         return false;
     }
-    code->rx = mmap(NULL, code->size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    code->rx = mmap(NULL, code->mapped, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
     if (code->rx == MAP_FAILED) {
         code->rx = NULL;
         return false;
@@ -344,13 +345,13 @@ static bool can_keep_vectors(const Code *code)
 Code *code_new(const GuestIsa *isa, const CodeOptions *options, GError **error)
 {
     Code *code = g_new0(Code, 1);
-    int fd = make_file(CODE_BYTES);
+    int fd = make_file(options->limit);
 
-    code->size = CODE_BYTES;
+    code->mapped = code->size = options->limit;
     bool ok = fd >= 0 && map_twice(code, fd);
     if (!ok) {
-        set_error_errno(error, errno, "cannot make %d MiB of memory for translated code",
-                        CODE_BYTES >> 20);
+        set_error_errno(error, errno, "cannot make %zu MiB of memory for translated code",
+                        options->limit >> 20);
     }
     if (fd >= 0) {
         close(fd);
@@ -377,10 +378,10 @@ void code_free(Code *code)
         return;
     }
     if (code->rw) {
-        munmap(code->rw, code->size);
+        munmap(code->rw, code->mapped);
     }
     if (code->rx) {
-        munmap((void *)(uintptr_t)code->rx, code->size);
+        munmap((void *)(uintptr_t)code->rx, code->mapped);
     }
     g_free(code->gen);
     g_free(code);
@@ -389,4 +390,20 @@ void code_free(Code *code)
 void code_flush(Code *code)
 {
     code->used = code->fixed;
+    code->unmapped = 0;
+}
+
+void code_resize(Code *code, size_t size)
+{
+    code->size = MIN(size, code->mapped);
+}
+
+void code_unmap_written(Code *code)
+{
+    enum { STEP = 8 << 20 };
+
+    if (code->used / STEP > code->unmapped / STEP) {
+        code->unmapped = code->used;
+        madvise(code->rw, align_down(code->used, PAGE_SIZE), MADV_DONTNEED);
+    }
 }

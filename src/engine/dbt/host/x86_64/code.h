@@ -3,7 +3,7 @@
  * Code memory, and the fixed pieces of code in front of the blocks.
  *
  * One sealed memfd is mapped twice, for writing and for running, so that no address is ever both.
- * It has its full size from the start, but takes memory only where code was written.  Code is only
+ * It is as large as it may ever be, but takes memory only where code was written.  Code is only
  * added; when it is full, everything is thrown away at once (cache_flush()).
  *
  * Fixed pieces: "enter" saves what C wants kept, makes the frame and jumps to a block; the exits
@@ -17,16 +17,15 @@
 #include "engine/dbt/run/backend.h"
 
 enum {
-    CODE_BYTES = 64 << 20, /* the limit; a Debian boot to the shell takes a third of it */
-    PINNED = 15,           /* guest vectors that live in the host's register of the same number */
-    STATE_BIAS = 128,      /* RBP - the CPU's address: more of it is in reach of one byte */
-    HEAD_KILL = 3,         /* byte of a block's head that says what cpu->attention should be: 0 */
-    HEAD_DEAD = 0x7f,      /* its value in a dead or armed block: more bits than there are */
-    HEAD_ROUNDS = 100,     /* of loops in blocks until attention is seen, where CodeOptions.check */
-    HEAD_BYTES = 10,       /* of the head: behind it the block begins */
-    HOST_MXCSR = 0x1f80,   /* what C expects: the default */
-    FRAME_ARGUMENT = 0,    /* offset of a slow path's second operand in the frame */
-    FRAME_SAVE = 8,        /* of a register that gen_alloc.c borrows */
+    PINNED = 15,         /* guest vectors that live in the host's register of the same number */
+    STATE_BIAS = 128,    /* RBP - the CPU's address: more of it is in reach of one byte */
+    HEAD_KILL = 3,       /* byte of a block's head that says what cpu->attention should be: 0 */
+    HEAD_DEAD = 0x7f,    /* its value in a dead or armed block: more bits than there are */
+    HEAD_ROUNDS = 100,   /* of loops in blocks until attention is seen, where CodeOptions.check */
+    HEAD_BYTES = 10,     /* of the head: behind it the block begins */
+    HOST_MXCSR = 0x1f80, /* what C expects: the default */
+    FRAME_ARGUMENT = 0,  /* offset of a slow path's second operand in the frame */
+    FRAME_SAVE = 8,      /* of a register that gen_alloc.c borrows */
     FRAME_SLOTS = 16,
     FRAME_BYTES = FRAME_SLOTS + IR_MAX_NODES * 8 + 8, /* keeps the stack aligned to 16 */
 };
@@ -82,7 +81,7 @@ struct Code {
     /* fixed after create */
     uint8_t *rw;
     const uint8_t *rx;
-    size_t size;
+    size_t mapped;
     const GuestIsa *isa;
     HostFeatures host;
     bool single;  /* one vCPU: most atomics need no lock */
@@ -97,7 +96,8 @@ struct Code {
     const uint8_t *exit_next, *exit_stop, *exit_link[IR_EXIT_SLOTS], *exit_attention, *exit_fault;
     size_t fixed; /* bytes of the fixed pieces */
     /* one compilation at a time */
-    size_t used;
+    size_t used, size; /* of .mapped bytes, .size may be used */
+    size_t unmapped;   /* .used when code_unmap_written() last did something */
     struct Gen *gen;
 };
 typedef struct Code Code;
@@ -107,6 +107,10 @@ bool code_has_wide_vectors(void);
 Code *code_new(const GuestIsa *isa, const CodeOptions *options, GError **error);
 void code_free(Code *code);
 void code_flush(Code *code);
+void code_resize(Code *code, size_t size);
+/* Code was added: now and then all of it leaves the mapping for writing, so that it counts as
+ * memory of the process once and not twice.  Whoever patches it maps that page again. */
+void code_unmap_written(Code *code);
 
 static inline const void *code_to_rx(const Code *code, const uint8_t *rw)
 {

@@ -24,11 +24,20 @@ static void flush_all(void *code)
     code_flush(code);
 }
 
+static void resize(void *code, size_t size)
+{
+    code_resize(code, size);
+}
+
 static bool compile_block(void *opaque, const IrBlock *ir, Block *block)
 {
     Code *code = opaque;
 
-    return gen_block(code->gen, code, ir, block);
+    if (!gen_block(code->gen, code, ir, block)) {
+        return false;
+    }
+    code_unmap_written(code);
+    return true;
 }
 
 /* Other vCPUs may be running the jump: the displacement does not cross 8 bytes, so they see the
@@ -155,6 +164,7 @@ const Backend x86_64_backend = {
     .code_new = make,
     .code_free = free_all,
     .code_flush = flush_all,
+    .code_resize = resize,
     .compile = compile_block,
     .link = link_exit,
     .kill = kill_block,
