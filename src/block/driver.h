@@ -115,6 +115,7 @@ typedef struct BlkMaintenance {
     bool (*snapshot_create)(Blk *blk, const char *name, GError **error);
     bool (*snapshot_delete)(Blk *blk, const char *name, GError **error);
     bool (*snapshot_apply)(Blk *blk, const char *name, GError **error);
+    bool (*empty)(Blk *blk, GError **error);
     bool (*set_backing)(Blk *blk, const char *name, const char *format, GError **error);
     /* As blk_write_compressed(); 1: it does not get smaller, write it as it is. */
     int (*write_compressed)(Blk *blk, uint64_t offset, const void *buf, size_t len);

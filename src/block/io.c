@@ -45,7 +45,7 @@ static int resolve(Blk *blk, uint64_t offset, uint64_t len, unsigned flags, Wher
             return 0;
         }
     }
-    *ret = (Where){ .depth = depth, .extent = { .place = BLK_ZERO, .len = len } };
+    *ret = (Where){ .depth = depth ? depth - 1 : 0, .extent = { .place = BLK_ZERO, .len = len } };
     return 0;
 }
 
