@@ -129,6 +129,7 @@ bool blk_create_file(const BlkCreate *create, BlkFile *ret_file, GError **error)
 
 /* For drivers: read or write within a request that runs already. */
 int blk_read_inside(Blk *blk, uint64_t offset, void *buf, size_t len);
+int blk_fill_inside(Blk *blk, uint64_t offset, uint64_t len); /* zeros, as data */
 int blk_zero_inside(Blk *blk, uint64_t offset, uint64_t len, BlkZero how);
 /* Forget unpacked data: room in the file was given back. */
 void blk_forget_unpacked(Blk *blk);

@@ -90,7 +90,7 @@ bool qcow2_snapshot_use(Qcow2 *q, const char *name, GError **error);
 
 /* --- resize.c --- */
 
-/* Set room aside for a range of the disk; it reads as what it did. */
+/* Set room aside for a range of the disk that reads as zeros. */
 bool qcow2_preallocate(Blk *blk, uint64_t start, uint64_t end, BlkPreallocation how,
                        GError **error);
 

@@ -167,9 +167,14 @@ bool qcow2_preallocate(Blk *blk, uint64_t start, uint64_t end, BlkPreallocation 
             continue;
         }
         result = result ? result : qcow2_allocate(blk, at, end - at, &plan);
-        if (!result) {
+        if (!result && plan.start == plan.offset && plan.end == plan.offset + plan.len) {
             at += plan.len;
             result = qcow2_link(blk, &plan, prepare_room(blk, &plan, how));
+        } else if (!result) {
+            /* there is more in its clusters, which is to be copied: let it be a write */
+            (void)qcow2_link(blk, &plan, -ECANCELED);
+            at += plan.len;
+            result = blk_fill_inside(blk, at - plan.len, plan.len);
         } else if (result > 0) {
             result = 0;
         }
