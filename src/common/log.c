@@ -29,6 +29,7 @@ static const struct {
     [LOG_GUEST] = { "guest", "what the guest does wrong" },
     [LOG_KVM] = { "kvm", "what /dev/kvm is asked and answers" },
     [LOG_GDB] = { "gdb", "the gdb stub's packets" },
+    [LOG_FIRMWARE] = { "firmware", "what firmware says on its debug port" },
 };
 
 const char *log_category_name(LogCategory category)

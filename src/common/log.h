@@ -29,6 +29,7 @@ typedef enum LogCategory {
     LOG_GUEST,     /* what the guest does wrong */
     LOG_KVM,       /* /dev/kvm */
     LOG_GDB,       /* the gdb stub's packets */
+    LOG_FIRMWARE,  /* what firmware says on its debug port */
     LOG_CATEGORIES /* how many there are */
 } LogCategory;
 

@@ -32,6 +32,8 @@ void vm_config_free(VmConfig *config)
     g_free(config->machine);
     g_free(config->engine);
     g_free(config->cpu_model);
+    g_free(config->firmware);
+    g_free(config->firmware_variables);
     g_free(config->kernel);
     g_free(config->initrd);
     g_free(config->append);
@@ -75,9 +77,9 @@ static bool check_nets(const VmConfig *config, GError **error)
 
 bool vm_config_check(const VmConfig *config, GError **error)
 {
-    if (!config->kernel) {
+    if (!config->kernel && (config->initrd || config->append)) {
         set_error_code(error, INSULA_ERROR_USAGE,
-                       "no kernel: name a bzImage or an ELF kernel with --kernel FILE");
+                       "--initrd and --append are for a kernel: name it with --kernel FILE");
         return false;
     }
     if (config->serial.kind == SERIAL_STDIO && config->console.kind == SERIAL_STDIO) {

@@ -54,7 +54,9 @@ typedef struct VmConfig {
     char *cpu_model; /* NULL: the engine's default */
     unsigned cpus;
     uint64_t memory; /* bytes of RAM */
-    char *kernel;    /* files; NULL: none */
+    char *firmware;           /* a name or a file; NULL: what the machine usually has */
+    char *firmware_variables; /* file of UEFI variables; NULL: they are forgotten */
+    char *kernel;             /* files; NULL: none */
     char *initrd;
     char *append;         /* the kernel's command line; NULL: none said */
     GPtrArray *disks;     /* of DiskConfig, in the order given; owns them */

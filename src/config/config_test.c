@@ -31,7 +31,8 @@ static VmConfig *parse(const char *line, GError **error)
 static const struct {
     const char *line, *message; /* a part of it */
 } refused[] = {
-    { "", "no kernel: name a bzImage or an ELF kernel with --kernel FILE" },
+    { "--append x", "--initrd and --append are for a kernel: name it with --kernel FILE" },
+    { "--firmware uefi,vars=", "--firmware: vars needs a value that isn't empty" },
     { "--kernal x", "unknown option '--kernal'; did you mean '--kernel'?" },
     { "--frobnicate", "unknown option '--frobnicate'; --help lists them all" },
     { "-kernel x", "unknown word '-kernel'; did you mean '--kernel'?" },

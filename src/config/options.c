@@ -57,6 +57,23 @@ static bool parse_cpu(VmConfig *config, const char *value, GError **error)
     return set_text(&config->cpu_model, "--cpu", value, error);
 }
 
+static bool firmware_vars(void *target, const char *value, GError **error)
+{
+    VmConfig *config = target;
+
+    return set_text(&config->firmware_variables, "--firmware: vars", value, error);
+}
+
+static const WordSetting firmware_settings[] = { { "vars", "FILE", firmware_vars }, { 0 } };
+
+static bool parse_firmware(VmConfig *config, const char *value, GError **error)
+{
+    g_autofree char *what = NULL;
+
+    return words_parse(value, "--firmware", firmware_settings, config, &what, error) &&
+           set_text(&config->firmware, "--firmware", what, error);
+}
+
 static bool parse_kernel(VmConfig *config, const char *value, GError **error)
 {
     return set_text(&config->kernel, "--kernel", value, error);
@@ -316,7 +333,7 @@ static const Option table[] = {
     { .name = "machine",
       .form = "NAME",
       .standard = "micro",
-      .words = "micro",
+      .words = "micro pc",
       .help = "the computer around the CPU",
       .detail = "insula-vm --describe lists the machines there are.",
       .parse = parse_machine },
@@ -346,6 +363,15 @@ static const Option table[] = {
       .help = "RAM: a number and K, M, G or T",
       .detail = "Units are powers of 1024; 1GiB is the same as 1G.",
       .parse = parse_memory },
+    { .name = "firmware",
+      .form = "bios|uefi|none|FILE[,vars=FILE]",
+      .words = "bios uefi none <file>",
+      .help = "what machine pc starts with",
+      .detail = "bios is SeaBIOS, uefi is OVMF, as the host's packages bring them; none starts the "
+                "kernel directly. Without this option it is none with --kernel, else bios. "
+                "vars names the file that keeps the machine's UEFI variables; it is made when it "
+                "is missing. Without it they are forgotten when the machine ends.",
+      .parse = parse_firmware },
     { .name = "kernel",
       .form = "FILE",
       .words = "<file>",
@@ -418,7 +444,7 @@ static const Option table[] = {
       .parse = parse_no_reboot },
     { .name = "log",
       .form = "LIST",
-      .words = "all exec code ir int irq mmu io cpu boot virtio device guest kvm gdb",
+      .words = "all exec code ir int irq mmu io cpu boot virtio device guest kvm gdb firmware",
       .help = "what to log on standard error: exec,irq,... or all",
       .repeats = true,
       .parse = parse_log },
@@ -617,7 +643,7 @@ char *options_help(const char *program)
     GString *text = g_string_new(NULL);
 
     g_string_append_printf(text,
-                           "Usage: %s --kernel FILE [OPTION]...\n"
+                           "Usage: %s [OPTION]...\n"
                            "Run a virtual machine in the foreground.\n\n",
                            program);
     for (const Option *option = table; option->name; option++) {

@@ -5,7 +5,12 @@
  * Threads: no state.
  */
 #include "machine/device/acpi_pm.h"
+#include "machine/device/debug_port.h"
+#include "machine/device/flash.h"
+#include "machine/device/fw_cfg.h"
+#include "machine/device/hpet.h"
 #include "machine/device/i8042.h"
+#include "machine/device/ich9_lpc.h"
 #include "machine/device/ioapic.h"
 #include "machine/device/pic.h"
 #include "machine/device/pit.h"
@@ -18,13 +23,19 @@
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
 #include "machine/virtio/net.h"
+#include "machine/virtio/pci.h"
 #include "machine/virtio/rng.h"
 
 /* By name. */
 static const DeviceClass *const classes[] = {
     &acpi_pm_class,
+    &debug_port_class,
+    &flash_class,
+    &fw_cfg_class,
+    &hpet_class,
     &i8042_class,
     &pic_class, /* i8259 */
+    &ich9_lpc_class.device,
     &ioapic_class,
     &pci_root_port_class.device, /* pcie-root-port */
     &pit_class,
@@ -35,6 +46,7 @@ static const DeviceClass *const classes[] = {
     &virtio_blk_class.device,
     &virtio_console_class.device,
     &virtio_net_class.device,
+    &virtio_pci_class.device,
     &virtio_rng_class.device,
     NULL,
 };

@@ -14,12 +14,19 @@
 #define MICRO_MIN_MEMORY (16 * LIMIT_MIB)
 #define MICRO_MAX_MEMORY (16 * LIMIT_TIB)
 
+/* Board pc: the least that SeaBIOS sets up; the most that OVMF and Linux map with 46 bits. */
+#define PC_MIN_MEMORY (16 * LIMIT_MIB)
+#define PC_MAX_MEMORY (16 * LIMIT_TIB)
+
 /* Periodic PIT interrupts come no closer than this: 20 kHz is twenty times what any guest we know
  * asks for, and a guest that asks for a megahertz must not own a host CPU. */
 enum { PIT_MIN_PERIOD_NS = 50000 };
 
 /* Virtio devices of one machine: each has a page in a window of 64 in the DSDT. */
 enum { MICRO_MAX_VIRTIO = 32, MICRO_MAX_DISKS = 24, MICRO_MAX_NETS = 6 };
+
+/* Disks and NICs of board pc: device numbers of bus 0 that nothing else has. */
+enum { PC_MAX_DISKS = 14, PC_MAX_NETS = 4 };
 
 /* The kernel's command line, where its header doesn't ask for less: Linux takes 2047 bytes, others
  * more; it must fit its place in low memory. */
@@ -48,3 +55,9 @@ enum {
     VIRTIO_NET_ARENA = 256 << 10,
     VIRTIO_NET_RX_PARTS = 1024,
 };
+
+/* Periodic HPET interrupts come no closer than this, for the same reason as the PIT's. */
+enum { HPET_MIN_PERIOD_NS = 50000 };
+
+/* fw_cfg.  Files in the directory, and bytes of one: kernels and initrds are the largest. */
+enum { FW_CFG_MAX_FILES = 64, FW_CFG_MAX_NAME = 56 };

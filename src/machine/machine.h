@@ -54,9 +54,12 @@ typedef struct MachineConfig {
     const char *cpu_model;      /* NULL: the engine's default */
     unsigned cpus;
     uint64_t memory_size; /* in bytes; machine_boards() has the limits */
-    const char *kernel;   /* path of a bzImage or ELF (PVH) kernel; required by micro */
-    const char *initrd;   /* path, or NULL */
-    const char *cmdline;  /* the kernel's command line; NULL: empty */
+    /* pc: "bios", "uefi", "none", or a path; NULL: "none" if there is a kernel, else "bios" */
+    const char *firmware;
+    const char *firmware_variables; /* path of the file that keeps them; NULL: they are forgotten */
+    const char *kernel;  /* path of a bzImage or ELF (PVH) kernel; required without firmware */
+    const char *initrd;  /* path, or NULL */
+    const char *cmdline; /* the kernel's command line; NULL: empty */
     const MachineDisk *disks;
     size_t n_disks;
     const MachineNet *nets;

@@ -622,6 +622,8 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .cpu_model = config->cpu_model,
         .cpus = config->cpus,
         .memory_size = config->memory,
+        .firmware = config->firmware,
+        .firmware_variables = config->firmware_variables,
         .kernel = config->kernel,
         .initrd = config->initrd,
         .cmdline = config->append,

@@ -18,9 +18,27 @@
 
 enum { BOARD_SHARED_LINES = 8 };
 
+typedef struct Ich9Lpc Ich9Lpc;
+typedef struct PcBoard PcBoard;
+typedef struct PciRoot PciRoot;
+
+/* What differs between boards. */
+typedef struct BoardOps {
+    /* Build everything but engine and vCPUs into the machine, whose .env, .power and .io are set;
+     * @config is checked, and its .firmware is never NULL. */
+    bool (*build)(Machine *machine, const MachineConfig *config, GError **error);
+    /* After reset: what stands in memory and registers before the first instruction, beyond what
+     * machine.c does.  NULL: nothing. */
+    void (*prepare)(Machine *machine);
+    void (*destroy)(Machine *machine); /* after the devices; NULL: nothing to do */
+} BoardOps;
+
+extern const BoardOps micro_board, pc_board;
+
 struct Machine {
     /* fixed after create */
     const MachineBoard *board;
+    const BoardOps *ops;
     const Engine *engine;
     EngineVm *vm; /* atomic: NULL until the devices are complete */
     EngineVcpu *vcpus[ENGINE_MAX_CPUS];
@@ -35,8 +53,12 @@ struct Machine {
     Pic *pic;
     Ioapic *ioapic;
     AcpiPm *pm;
+    /* of pc only */
+    PciRoot *pci;
+    Ich9Lpc *lpc;
+    PcBoard *pc;
     IrqMerge shared[BOARD_SHARED_LINES]; /* of I/O APIC pins 16 to 23 */
-    BootImage *boot;
+    BootImage *boot;                     /* NULL: the first CPU begins at its reset vector */
     BootMap map;
     GByteArray *acpi; /* the tables, for .map.rsdp */
 };
@@ -49,7 +71,5 @@ IrqLine board_isa_irq(Machine *machine, unsigned irq);
 IrqLine board_intr(Machine *machine);
 MsiTarget board_msi_target(Machine *machine);
 
-/* Build everything but engine and vCPUs into @machine, whose .env, .power and .io are set. */
-bool micro_build(Machine *machine, const MachineConfig *config, GError **error);
 /* How @cpu enters a kernel, from its state at reset. */
 void board_enter(X86State *cpu, const BootEntry *entry);

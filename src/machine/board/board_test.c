@@ -385,8 +385,8 @@ static const struct {
     InsulaError code;
     const char *error;
 } refusals[] = {
-    { "/board/refuse/unknown-board", "pc", 1, 64 * MIB, "", 1, 0, INSULA_ERROR_USAGE,
-      "unknown machine 'pc': there are micro" },
+    { "/board/refuse/unknown-board", "mc", 1, 64 * MIB, "", 1, 0, INSULA_ERROR_USAGE,
+      "unknown machine 'mc': there are micro, pc" },
     { "/board/refuse/no-cpu", NULL, 0, 64 * MIB, "", 1, 0, INSULA_ERROR_USAGE, "1 to 64 CPUs" },
     { "/board/refuse/many-cpus", NULL, 65, 64 * MIB, "", 1, 0, INSULA_ERROR_USAGE, "not 65" },
     { "/board/refuse/no-memory", NULL, 1, 0, "", 1, 0, INSULA_ERROR_USAGE, "of memory, not 0" },

@@ -25,13 +25,20 @@ static const MachineBoard boards[] = {
         .max_disks = MICRO_MAX_DISKS,
         .max_nets = MICRO_MAX_NETS,
     },
+    {
+        .name = "pc",
+        .summary = "a PC with PCI Express and firmware (Q35, ICH9)",
+        .min_memory = PC_MIN_MEMORY,
+        .max_memory = PC_MAX_MEMORY,
+        .max_cpus = ENGINE_MAX_CPUS,
+        .max_disks = PC_MAX_DISKS,
+        .max_nets = PC_MAX_NETS,
+    },
     { 0 },
 };
 
 /* In the same order. */
-static bool (*const builders[])(Machine *machine, const MachineConfig *config, GError **error) = {
-    micro_build,
-};
+static const BoardOps *const board_ops[] = { &micro_board, &pc_board };
 
 const MachineBoard *machine_boards(void)
 {
@@ -218,6 +225,12 @@ static bool load(Machine *m, GError **error)
 {
     BootEntry entry;
 
+    if (m->ops->prepare) {
+        m->ops->prepare(m);
+    }
+    if (!m->boot) {
+        return true;
+    }
     gm_write(m->memory, m->map.rsdp, m->acpi->data, m->acpi->len);
     if (!boot_load(m->boot, m->memory, &m->map, &entry, error)) {
         return false;
@@ -238,15 +251,21 @@ static void reset_devices(Machine *m)
     }
 }
 
-Machine *machine_new(const MachineConfig *config, GError **error)
+Machine *machine_new(const MachineConfig *given, GError **error)
 {
+    MachineConfig with_firmware = *given;
+    const MachineConfig *config = &with_firmware;
     unsigned board;
 
+    if (!given->firmware) {
+        with_firmware.firmware = given->kernel ? "none" : "bios";
+    }
     if (!find_board(config->board, &board, error) || !check(&boards[board], config, error)) {
         return NULL;
     }
     g_autoptr(Machine) m = g_new0(Machine, 1);
     m->board = &boards[board];
+    m->ops = board_ops[board];
     m->engine = config->engine;
     m->memory = gm_new();
     m->env = (DeviceEnv){ .memory = m->memory, .clock = config->clock, .log = config->log };
@@ -257,7 +276,7 @@ Machine *machine_new(const MachineConfig *config, GError **error)
     for (unsigned i = 0; i < BOARD_SHARED_LINES; i++) {
         irq_merge_init(&m->shared[i], (IrqLine){ set_shared_line, m, 16 + i });
     }
-    if (!builders[board](m, config, error)) {
+    if (!m->ops->build(m, config, error)) {
         return NULL;
     }
     if (!add_engine(m, config, error)) {
@@ -291,6 +310,9 @@ void machine_free(Machine *m)
         device_free(g_ptr_array_index(m->devices, i - 1));
     }
     g_ptr_array_free(m->devices, TRUE);
+    if (m->ops->destroy) {
+        m->ops->destroy(m);
+    }
     for (unsigned i = 0; i < m->cpus; i++) {
         m->engine->vcpu_free(m->vcpus[i]);
     }

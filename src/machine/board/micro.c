@@ -104,7 +104,7 @@ static void add_virtio(Machine *m, const MachineConfig *config, AcpiConfig *acpi
     }
 }
 
-bool micro_build(Machine *m, const MachineConfig *config, GError **error)
+static bool micro_build(Machine *m, const MachineConfig *config, GError **error)
 {
     AcpiConfig acpi = { .cpus = config->cpus };
     RtcMemorySizes sizes;
@@ -112,6 +112,11 @@ bool micro_build(Machine *m, const MachineConfig *config, GError **error)
     if (!config->kernel) {
         set_error_code(error, INSULA_ERROR_USAGE,
                        "machine 'micro' has no firmware: name a kernel with --kernel");
+        return false;
+    }
+    if (strcmp(config->firmware, "none")) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "machine 'micro' has no firmware: drop --firmware, or use --machine pc");
         return false;
     }
     if (!add_memory(m, config, error)) {
@@ -135,3 +140,5 @@ bool micro_build(Machine *m, const MachineConfig *config, GError **error)
     m->boot = boot_image_open(config->kernel, config->initrd, config->cmdline, error);
     return m->boot != NULL;
 }
+
+const BoardOps micro_board = { .build = micro_build };

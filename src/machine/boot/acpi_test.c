@@ -148,14 +148,10 @@ static char *run_tool(const char *dir, const char *command)
     return output;
 }
 
-static void test_iasl(void)
+/* Have iasl take the DSDT at @dsdt apart and put it together again; each of @wanted is in it. */
+static void check_dsdt(const uint8_t *dsdt, const char *const *wanted)
 {
-    static const char *const wanted[] = {
-        "LNRO0005", "0xFE002000", "0x00000012", "PNP0501",
-        "PNP0B00",  "ACPI0007",   "_S5",        "Level, ActiveHigh, Shared",
-    };
     g_autofree char *iasl = g_find_program_in_path("iasl");
-    g_autoptr(GByteArray) blob = build(3, 3);
     g_autofree char *dir = g_dir_make_tmp("insula-acpi-XXXXXX", NULL);
     g_autofree char *aml = g_build_filename(dir, "dsdt.aml", NULL);
     g_autofree char *dsl = g_build_filename(dir, "dsdt.dsl", NULL);
@@ -166,21 +162,121 @@ static void test_iasl(void)
         g_rmdir(dir);
         return;
     }
-    const uint8_t *dsdt = table_at(blob, load_le64(find_table(blob, "FACP") + 140), "DSDT");
     g_assert(g_file_set_contents(aml, (const char *)dsdt, load_le32(dsdt + 4), NULL));
     G_GNUC_UNUSED g_autofree char *disassembly = run_tool(dir, "iasl -d dsdt.aml 2>&1");
     g_assert(g_file_get_contents(dsl, &text, NULL, NULL));
-    for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
+    for (size_t i = 0; wanted[i]; i++) {
         if (!strstr(text, wanted[i])) {
-            g_error("'%s' is missing in the DSDT:\n%s", wanted[i], text);
+            g_error("'%s' is missing in the DSDT:\n%.2000s", wanted[i], text);
         }
     }
     g_autofree char *compilation = run_tool(dir, "iasl -p again dsdt.dsl 2>&1");
     if (!strstr(compilation, " 0 Errors, 0 Warnings")) {
-        g_error("iasl is not content:\n%s\n%s", compilation, text);
+        g_error("iasl is not content:\n%.2000s", compilation);
     }
     G_GNUC_UNUSED g_autofree char *ignored = run_tool(dir, "cmp dsdt.aml again.aml 2>&1; rm -f *");
     g_rmdir(dir);
+}
+
+static void test_iasl(void)
+{
+    static const char *const wanted[] = {
+        "LNRO0005", "0xFE002000", "0x00000012", "PNP0501",
+        "PNP0B00",  "ACPI0007",   "_S5",        "Level, ActiveHigh, Shared",
+        NULL,
+    };
+    g_autoptr(GByteArray) blob = build(3, 3);
+
+    check_dsdt(table_at(blob, load_le64(find_table(blob, "FACP") + 140), "DSDT"), wanted);
+}
+
+/* --- board pc --- */
+
+static const AcpiPc pc = {
+    .ecam = 0xb0000000,
+    .memory_first = 0x80000000,
+    .memory_last = 0xfebfffff,
+    .memory64_first = UINT64_C(0x800000000),
+    .memory64_last = UINT64_C(0xfffffffff),
+};
+
+static void test_pc_iasl(void)
+{
+    static const char *const wanted[] = {
+        "PNP0A08",      "0xAFFFFFFF",    "0xC0000000",    "0x0000000FFFFFFFFF",
+        "Method (_PRT", "Return (PRTA)", "Return (PRTP)", "Method (\\_PIC, 1",
+        "Method (_OSC", "0x001FFFFF",    "PNP0103",       "PNP0303",
+        NULL,
+    };
+    g_autoptr(GByteArray) blob = acpi_build(&(AcpiConfig){ .cpus = 2, .pc = &pc }, BASE);
+
+    g_assert_cmphex(load_le64(find_table(blob, "MCFG") + 44), ==, 0xb0000000);
+    g_assert_cmphex(load_le64(find_table(blob, "HPET") + 44), ==, 0xfed00000);
+    const uint8_t *fadt = find_table(blob, "FACP");
+    g_assert_cmphex(load_le32(fadt + 80), ==, 0x620); /* GPE0 */
+    check_dsdt(table_at(blob, load_le64(fadt + 140), "DSDT"), wanted);
+}
+
+static const AcpiFiles *loader_files;
+
+static GByteArray *file_of(const char *name)
+{
+    g_assert(!strcmp(name, ACPI_TABLES_FILE) || !strcmp(name, ACPI_RSDP_FILE));
+    return strcmp(name, ACPI_RSDP_FILE) ? loader_files->tables : loader_files->rsdp;
+}
+
+/* Run the script as firmware does, with the tables at BASE. */
+static void run_loader(const GByteArray *loader)
+{
+    for (const uint8_t *at = loader->data; at < loader->data + loader->len; at += 128) {
+        const char *name = (const char *)at + 4;
+        switch (load_le32(at)) {
+        case 1:
+            file_of(name);
+            break;
+        case 2: {
+            uint8_t *pointer = file_of(name)->data + load_le32(at + 116);
+            g_assert_cmpstr((const char *)at + 60, ==, ACPI_TABLES_FILE);
+            uint64_t value = at[120] == 8 ? load_le64(pointer) : load_le32(pointer);
+            value += BASE;
+            memcpy(pointer, &value, at[120]);
+            break;
+        }
+        case 3: {
+            uint8_t *data = file_of(name)->data;
+            data[load_le32(at + 60)] -= sum(data + load_le32(at + 64), load_le32(at + 68));
+            break;
+        }
+        default:
+            g_assert_not_reached();
+        }
+    }
+}
+
+/* What firmware makes of the files is what we would have put there ourselves. */
+static void test_loader(void)
+{
+    AcpiConfig config = { .cpus = 5, .pc = &pc };
+    g_autoptr(GByteArray) blob = acpi_build(&config, BASE);
+    AcpiFiles files;
+
+    acpi_build_files(&config, &files);
+    g_assert_cmpuint(files.loader->len % 128, ==, 0);
+    loader_files = &files;
+    run_loader(files.loader);
+    g_assert_cmpmem(files.rsdp->data, files.rsdp->len, blob->data, 36);
+    g_assert_cmpmem(files.tables->data + 36, files.tables->len - 36, blob->data + 36,
+                    blob->len - 36);
+    acpi_files_clear(&files);
+    /* sizes don't depend on where things are */
+    AcpiPc other = { 0xe0000000, 0xc0000000, 0xfebfffff, UINT64_C(1) << 40, UINT64_C(3) << 40 };
+    acpi_build_files(&(AcpiConfig){ .cpus = 5, .pc = &other }, &files);
+    g_assert_cmpuint(files.tables->len, ==, blob->len);
+    acpi_files_clear(&files);
+    other.ecam = 0;
+    acpi_build_files(&(AcpiConfig){ .cpus = 5, .pc = &other }, &files);
+    g_assert_cmpuint(files.tables->len, ==, blob->len);
+    acpi_files_clear(&files);
 }
 
 int main(int argc, char **argv)
@@ -191,5 +287,7 @@ int main(int argc, char **argv)
     g_test_add_func("/acpi/fits-its-place", test_size);
     g_test_add_func("/aml/package-length", test_package_length);
     g_test_add_func("/acpi/iasl-reads-it", test_iasl);
+    g_test_add_func("/acpi/pc/iasl-reads-it", test_pc_iasl);
+    g_test_add_func("/acpi/pc/table-loader", test_loader);
     return g_test_run();
 }

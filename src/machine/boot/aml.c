@@ -19,6 +19,11 @@ enum {
     OP_SCOPE = 0x10,
     OP_BUFFER = 0x11,
     OP_PACKAGE = 0x12,
+    OP_METHOD = 0x14,
+    OP_ARGUMENT = 0x68,
+    OP_STORE = 0x70,
+    OP_IF = 0xa0,
+    OP_RETURN = 0xa4,
     OP_EXTENDED = 0x5b,
     EXTENDED_DEVICE = 0x82,
 };
@@ -147,6 +152,60 @@ void aml_name_package(GByteArray *aml, const char *name, const uint8_t *values, 
     aml_end(aml, begun);
 }
 
+size_t aml_begin_package(GByteArray *aml, uint8_t n)
+{
+    put(aml, OP_PACKAGE);
+    size_t begun = aml->len;
+    put(aml, n);
+    return begun;
+}
+
+void aml_integer(GByteArray *aml, uint32_t value)
+{
+    put_integer(aml, value);
+}
+
+void aml_name(GByteArray *aml, const char *name)
+{
+    begin_name(aml, name);
+}
+
+size_t aml_begin_method(GByteArray *aml, const char *name, unsigned args)
+{
+    put(aml, OP_METHOD);
+    size_t begun = aml->len;
+    put_name(aml, name);
+    put(aml, (uint8_t)args);
+    return begun;
+}
+
+void aml_return_name(GByteArray *aml, const char *name)
+{
+    put(aml, OP_RETURN);
+    put_name(aml, name);
+}
+
+void aml_return_argument(GByteArray *aml, unsigned argument)
+{
+    put(aml, OP_RETURN);
+    put(aml, (uint8_t)(OP_ARGUMENT + argument));
+}
+
+void aml_store_argument(GByteArray *aml, unsigned argument, const char *name)
+{
+    put(aml, OP_STORE);
+    put(aml, (uint8_t)(OP_ARGUMENT + argument));
+    put_name(aml, name);
+}
+
+size_t aml_begin_if(GByteArray *aml, const char *name)
+{
+    put(aml, OP_IF);
+    size_t begun = aml->len;
+    put_name(aml, name);
+    return begun;
+}
+
 AmlResources aml_begin_resources(void)
 {
     return (AmlResources){ .bytes = g_byte_array_new() };
@@ -188,6 +247,51 @@ void aml_resource_interrupt(AmlResources *r, uint32_t gsi)
     put(r->bytes, CONSUMER | SHARED);
     put(r->bytes, 1);
     put_le(r->bytes, gsi, 4);
+}
+
+/* Address space descriptors (6.4.3.5): granularity, first, last, translation, length, each of
+ * @width bytes. */
+typedef struct AddressSpace {
+    uint8_t tag, width, type, flags;
+    uint64_t first, last;
+} AddressSpace;
+
+static void put_address_space(AmlResources *r, const AddressSpace *space)
+{
+    enum { FIXED = 0xc }; /* both ends */
+    const uint64_t fields[] = { 0, space->first, space->last, 0, space->last - space->first + 1 };
+
+    put(r->bytes, space->tag);
+    put_le(r->bytes, 3 + 5U * space->width, 2);
+    put(r->bytes, space->type);
+    put(r->bytes, FIXED);
+    put(r->bytes, space->flags);
+    for (unsigned i = 0; i < G_N_ELEMENTS(fields); i++) {
+        g_byte_array_append(r->bytes, (const guint8 *)&fields[i], space->width);
+    }
+}
+
+void aml_resource_buses(AmlResources *r, uint16_t first, uint16_t last)
+{
+    put_address_space(r, &(AddressSpace){ 0x88, 2, 2, 0, first, last });
+}
+
+void aml_resource_port_window(AmlResources *r, uint16_t first, uint16_t last)
+{
+    enum { WHOLE_RANGE = 3 };
+
+    put_address_space(r, &(AddressSpace){ 0x88, 2, 1, WHOLE_RANGE, first, last });
+}
+
+void aml_resource_memory_window(AmlResources *r, uint64_t first, uint64_t last)
+{
+    enum { WRITABLE = 1 };
+
+    if (last >> 32) {
+        put_address_space(r, &(AddressSpace){ 0x8a, 8, 0, WRITABLE, first, last });
+    } else {
+        put_address_space(r, &(AddressSpace){ 0x87, 4, 0, WRITABLE, first, last });
+    }
 }
 
 void aml_end_resources(GByteArray *aml, AmlResources *r)

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Names are exactly four characters; a scope's may have a leading backslash. */
+/* Names are exactly four characters; one may have a leading backslash. */
 size_t aml_begin_scope(GByteArray *aml, const char *name);
 size_t aml_begin_device(GByteArray *aml, const char *name);
 void aml_end(GByteArray *aml, size_t begun);
@@ -28,6 +28,19 @@ void aml_name_string(GByteArray *aml, const char *name, const char *value);
 void aml_name_eisa(GByteArray *aml, const char *name, const char *id);
 /* A package of @n integers. */
 void aml_name_package(GByteArray *aml, const char *name, const uint8_t *values, uint8_t n);
+
+/* A package of @n elements, which follow: numbers, or packages again. */
+size_t aml_begin_package(GByteArray *aml, uint8_t n);
+void aml_integer(GByteArray *aml, uint32_t value);
+/* A name that stands for what begins now, such as a package. */
+void aml_name(GByteArray *aml, const char *name);
+
+/* A method of @args arguments; what it does: */
+size_t aml_begin_method(GByteArray *aml, const char *name, unsigned args);
+void aml_return_name(GByteArray *aml, const char *name);
+void aml_return_argument(GByteArray *aml, unsigned argument);
+void aml_store_argument(GByteArray *aml, unsigned argument, const char *name);
+size_t aml_begin_if(GByteArray *aml, const char *name); /* is not 0 */
 
 /* _CRS: begin, resources, end. */
 typedef struct AmlResources {
@@ -41,5 +54,9 @@ void aml_resource_irq(AmlResources *r, unsigned irq);
 void aml_resource_memory32(AmlResources *r, uint32_t base, uint32_t len);
 /* A level-triggered, active-high, shared interrupt by its global number. */
 void aml_resource_interrupt(AmlResources *r, uint32_t gsi);
+/* What a bus hands on: its numbers, ports, memory; the last address is included. */
+void aml_resource_buses(AmlResources *r, uint16_t first, uint16_t last);
+void aml_resource_port_window(AmlResources *r, uint16_t first, uint16_t last);
+void aml_resource_memory_window(AmlResources *r, uint64_t first, uint64_t last);
 /* Writes "_CRS" with all of it, and frees @r's bytes. */
 void aml_end_resources(GByteArray *aml, AmlResources *r);

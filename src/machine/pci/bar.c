@@ -205,3 +205,45 @@ void pci_update_bridge(PciDevice *bridge)
     gm_change_end(memory);
     g_mutex_unlock(&bus->root->lock);
 }
+
+/* --- what is taken --- */
+
+static void add_range(PciRange *range, uint64_t first, uint64_t last)
+{
+    if (first >> 32 && first <= last) {
+        range->first = MIN(range->first, first);
+        range->last = MAX(range->last, last);
+    }
+}
+
+static void add_bus(const PciBus *bus, PciRange *range)
+{
+    add_range(range, bus->prefetch.first, bus->prefetch.last);
+    for (unsigned i = 0; i < PCI_FUNCTIONS; i++) {
+        const PciDevice *pci = bus->functions[i];
+        for (unsigned b = 0; pci && b < PCI_BARS; b++) {
+            const PciBar *bar = &pci->bars[b];
+            if (bar->window && bar->wide && bar->enabled) {
+                add_range(range, bar->address, bar->address + bar->size - 1);
+            }
+        }
+        if (pci && pci->secondary) {
+            add_bus(pci->secondary, range);
+        }
+    }
+}
+
+bool pci_root_range64(PciRoot *root, uint64_t *ret_first, uint64_t *ret_last)
+{
+    PciRange range = { .first = UINT64_MAX };
+
+    g_mutex_lock(&root->lock);
+    add_bus(&root->bus, &range);
+    g_mutex_unlock(&root->lock);
+    if (!range.last) {
+        return false;
+    }
+    *ret_first = range.first;
+    *ret_last = range.last;
+    return true;
+}
