@@ -53,7 +53,7 @@ typedef struct VmConfig {
     char *engine;    /* never NULL; "auto": whichever is best here */
     char *cpu_model; /* NULL: the engine's default */
     unsigned cpus;
-    uint64_t memory; /* bytes of RAM */
+    uint64_t memory;          /* bytes of RAM */
     char *firmware;           /* a name or a file; NULL: what the machine usually has */
     char *firmware_variables; /* file of UEFI variables; NULL: they are forgotten */
     char *kernel;             /* files; NULL: none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz target: the LPC bridge with power management, behind the host bridge.  The input is a program
- * of device_fuzz.h.
+ * Fuzz target: the LPC bridge with power management, behind the host bridge.  The input is a
+ * program of device_fuzz.h.
  *
  * Threads: one.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the fuzz targets of PCI functions share: a root with a host bridge, which the program reaches
- * by ports CF8h to CFFh, and the function under test as device 1.  A poke puts its BARs to
+ * What the fuzz targets of PCI functions share: a root with a host bridge, which the program
+ * reaches by ports CF8h to CFFh, and the function under test as device 1.  A poke puts its BARs to
  * FUZZ_PCI_BAR + 100000h * n, ports to C000h + 100h * n, and switches decoding on.
  *
  * Threads: one.

@@ -3,8 +3,8 @@
  * Firmware, see firmware.h.
  *
  * The files of packages are looked for where Debian, Fedora and Arch put them, or in the one folder
- * that the environment's INSULA_FIRMWARE names.  They are never written to: variables are changed in
- * a copy, which is the user's file if there is one, else only memory.
+ * that the environment's INSULA_FIRMWARE names.  They are never written to: variables are changed
+ * in a copy, which is the user's file if there is one, else only memory.
  */
 #include "machine/board/firmware.h"
 

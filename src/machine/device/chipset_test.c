@@ -169,7 +169,7 @@ static const struct {
       "r fed00000 8086a201 r fed00004 989680 r fed00100 30 r fed00104 ff0104" },
     { "/hpet/counter-stands-and-goes",
       "t 1000 r fed000f0 0 w fed000f0 1234 r fed000f0 1234 w fed00010 1 t 1000 r fed000f0 1298"
-      " w fed000f0 0 # ignored while it goes; r fed000f0 1298 w fed00010 0 t 1000 r fed000f0 1298" },
+      " w fed000f0 0 # it goes; r fed000f0 1298 w fed00010 0 t 1000 r fed000f0 1298" },
     { "/hpet/once",
       "w fed00100 404 # pin 2; w fed00108 64 w fed00010 1 t 990 e 5 0 t 10 e 5 1 t 1000000 e 5 0" },
     { "/hpet/periodic",

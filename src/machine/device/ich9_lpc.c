@@ -4,7 +4,7 @@
  * firmware and kernels look at it:
  *
  *   PMBASE, ACPI_CNTL    where the ports of power management stand
- *   PIRQA to PIRQH       which interrupt of the 8259s each wire is; at the I/O APIC they are 16 to 23
+ *   PIRQA to PIRQH       which interrupt of the 8259s each wire is; I/O APIC pins are 16 to 23
  *   RCBA                 chipset registers in memory: which wire the devices 25 to 31 use, and more
  *   ports B2h, B3h       APM: two bytes that firmware and kernel leave each other
  *

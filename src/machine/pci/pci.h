@@ -259,7 +259,7 @@ void pci_add_bar(PciDevice *pci, unsigned index, const PciBarConfig *config);
 bool pci_add_rom(PciDevice *pci, const uint8_t *image, size_t size, GError **error);
 /* Bring all BARs in line with configuration space.  Lock held. */
 void pci_update_bars(PciDevice *pci);
-/* The lowest and highest address from 4 GiB on that a BAR or a bridge takes now; false: none does. */
+/* The lowest and highest address from 4 GiB on that a BAR or a bridge takes; false: none does. */
 bool pci_root_range64(PciRoot *root, uint64_t *ret_first, uint64_t *ret_last);
 /* Bring what a bridge forwards, and so all below it, in line with its configuration.  Lock held. */
 void pci_update_bridge(PciDevice *bridge);
