@@ -60,7 +60,6 @@ static bool read_base(const Blk *blk, const BlkOptions *options, BlkOptions *ret
     ret->read_only = true;
     ret->may_be_empty = false;
     ret->backing = NULL;
-    ret->snapshot = NULL;
     return true;
 }
 

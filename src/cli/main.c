@@ -2,15 +2,14 @@
 /*
  * Program insula: the one command of Insula.  Its first word is a verb, a row of the table here.
  *
- * "insula run" becomes the program insula-vm, and "insula disk" insula-disk, with the words behind
- * the verb as they are, so the exit status is that program's.
+ * "insula run" becomes the program insula-vm, with the words behind the verb as they are, so its
+ * exit status is insula-vm's.
  *
  * Threads: main only.
  */
 #include <errno.h>
 #include <glib.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,13 +30,11 @@ typedef struct Verb {
 } Verb;
 
 static int run(char **words);
-static int disk(char **words);
 static int help(char **words);
 static int version(char **words);
 
 static const Verb verbs[] = {
     { "run", "--kernel FILE [OPTION]...", "run a virtual machine in the foreground", run },
-    { "disk", "VERB [OPTION]... FILE...", "make, check, convert and change disk images", disk },
     { "help", "[VERB]", "say what there is, or how a verb is used", help },
     { "version", "", "print the version", version },
 };
@@ -78,20 +75,19 @@ static int flush(void)
     return STATUS_DONE;
 }
 
-/* ---- programs ---- */
+/* ---- insula-vm ---- */
 
-/* Become @program, which the build has in folder @folder, called @name in its usage text; returns
- * only if that fails. */
-static int become(const char *program, const char *folder, const char *name, char **words)
+/* Become insula-vm; returns only if that fails. */
+static int become_vm(char **words)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
-    g_autofree char *path = program_find(program, folder);
+    g_autofree char *path = program_find("insula-vm", "vm");
 
     if (!path) {
-        complain("cannot find program '%s' beside insula; install it there", program);
+        complain("cannot find program 'insula-vm' beside insula; install it there");
         return STATUS_FAILED;
     }
-    g_ptr_array_add(argv, (char *)(uintptr_t)name);
+    g_ptr_array_add(argv, (char *)"insula run"); /* what its usage text calls itself */
     for (char **word = words; *word; word++) {
         g_ptr_array_add(argv, *word);
     }
@@ -105,12 +101,7 @@ static int become(const char *program, const char *folder, const char *name, cha
 
 static int run(char **words)
 {
-    return become("insula-vm", "vm", "insula run", words);
-}
-
-static int disk(char **words)
-{
-    return become("insula-disk", "disk", "insula disk", words);
+    return become_vm(words);
 }
 
 static void list_verbs(void)
@@ -124,7 +115,7 @@ static void list_verbs(void)
 
 static int help(char **words)
 {
-    char *program_help[] = { (char *)"--help", NULL };
+    char *vm_help[] = { (char *)"--help", NULL };
 
     if (!words[0]) {
         list_verbs();
@@ -138,8 +129,8 @@ static int help(char **words)
         complain("unknown word '%s': help takes one verb", words[1]);
         return STATUS_USAGE;
     }
-    if (verb->act == run || verb->act == disk) {
-        return verb->act(program_help);
+    if (verb->act == run) {
+        return become_vm(vm_help);
     }
     printf("Usage: insula %s %s\n%s.\n", verb->name, verb->usage, verb->help);
     return flush();

@@ -45,6 +45,7 @@ typedef struct EngineTuning {
     bool check;           /* run each new block of guest code on two back ends, and compare them */
     uint64_t check_every; /* with .check: and each so many executions; 0: only new ones */
     uint64_t code_limit;  /* bytes of translated code at most; 0: a default */
+    unsigned block_insns; /* guest instructions in a block at most; 0: a default */
 } EngineTuning;
 
 typedef struct EngineConfig {

@@ -177,6 +177,7 @@ Bench *bench_new(const Engine *engine, const BenchOptions *options)
         .cpus = bench->cpus,
         .tsc_khz = options->tsc_khz,
         .cpu_model = options->cpu_model,
+        .tuning = options->tuning,
     };
     bench->vm = engine->vm_new(&config, &error);
     for (unsigned i = 0; i < bench->cpus && !error; i++) {
@@ -319,6 +320,10 @@ void bench_run(Bench *bench, unsigned index, VcpuExit *exit)
     if (exit->reason == VCPU_EXIT_ERROR) {
         g_test_message("vCPU %u: %s", index, exit->message);
     }
+    if (exit->reason == VCPU_EXIT_DIFFERENCE) {
+        g_test_message("vCPU %u: %s", index, exit->report);
+    }
+    g_assert_cmpint(exit->reason, !=, VCPU_EXIT_DIFFERENCE);
     bench->hung = dog.bitten;
     g_assert_false(bench->hung);
 }
@@ -387,4 +392,21 @@ void bench_clear_log(Bench *bench)
 bool bench_is_kvm(const Engine *engine)
 {
     return !strcmp(engine->name, "kvm");
+}
+
+static EngineVm *checked_vm_new(const EngineConfig *config, GError **error)
+{
+    EngineConfig checked = *config;
+
+    checked.tuning.check = true;
+    return engine_choose("translator", NULL, NULL)->vm_new(&checked, error);
+}
+
+Engine bench_checked_engine(void)
+{
+    Engine engine = *engine_choose("translator", NULL, NULL);
+
+    engine.name = "checked";
+    engine.vm_new = checked_vm_new;
+    return engine;
 }

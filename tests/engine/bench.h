@@ -74,6 +74,7 @@ typedef struct BenchOptions {
     bool manual_clock;
     uint64_t tsc_khz;
     const char *cpu_model;
+    EngineTuning tuning;
 } BenchOptions;
 
 /* A bench on @engine; fails the test if the engine refuses. */
@@ -111,6 +112,9 @@ uint64_t bench_peek(Bench *bench, uint64_t gpa);
 void bench_poke(Bench *bench, uint64_t gpa, uint64_t value);
 
 /* ---- the suite ---- */
+
+/* The translator with --check, as an engine of its own; .name is "checked". */
+Engine bench_checked_engine(void);
 
 /* Engines that have a translator see a clock driven by hand in RDTSC; KVM can't. */
 bool bench_is_kvm(const Engine *engine);

@@ -96,9 +96,10 @@ static void run_kernel(Suite *suite, const Engine *engine, unsigned kernel)
         if (!ended) {
             g_autofree char *text =
                 g_strdup_printf("the case after '%s' %s %s", last,
-                                exit.reason == VCPU_EXIT_SHUTDOWN ? "shut the guest down"
-                                : exit.reason == VCPU_EXIT_ERROR  ? "stopped the engine:"
-                                                                  : "didn't end",
+                                exit.reason == VCPU_EXIT_SHUTDOWN     ? "shut the guest down"
+                                : exit.reason == VCPU_EXIT_ERROR      ? "stopped the engine:"
+                                : exit.reason == VCPU_EXIT_DIFFERENCE ? exit.report
+                                                                      : "didn't end",
                                 exit.message);
             report(suite, false, prefix, text);
             first++;
@@ -123,6 +124,7 @@ static void run_engine(Suite *suite, const Engine *engine)
 int main(int argc, char **argv)
 {
     const Engine *const *engines = engine_list();
+    const Engine checked = bench_checked_engine();
     const char *only = NULL;
     Suite suite = { 0 };
 
@@ -137,6 +139,9 @@ int main(int argc, char **argv)
         if (!only || !strcmp(only, engines[i]->name)) {
             run_engine(&suite, engines[i]);
         }
+    }
+    if (!only || !strcmp(only, checked.name)) {
+        run_engine(&suite, &checked);
     }
     printf("1..%u\n# %u failures\n", suite.cases, suite.failures);
     return suite.failures ? 1 : 0;

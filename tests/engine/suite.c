@@ -63,11 +63,13 @@ static void add_engine(const Engine *engine)
 int main(int argc, char **argv)
 {
     const Engine *const *engines = engine_list();
+    const Engine checked = bench_checked_engine();
 
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions();
     for (unsigned i = 0; engines[i]; i++) {
         add_engine(engines[i]);
     }
+    add_engine(&checked);
     return g_test_run();
 }

@@ -23,7 +23,7 @@ INNER = {
 ONLY = {
     "cli": {"common", "client"},
     "dashboard": {"common", "client"},
-    "disk": {"common", "block", "config"},
+    "disk": {"common", "block"},
 }
 # (who, may never include): a prefix of paths under src/ each.
 NEVER = [

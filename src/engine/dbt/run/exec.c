@@ -73,6 +73,10 @@ DbtVm *dbt_vm_new(const GuestIsa *isa, const EngineConfig *config, GError **erro
     vm->tsc_khz = config->tsc_khz ? config->tsc_khz : 1000 * 1000;
     vm->n_cpus = config->cpus;
     vm->host_cpus = wait_host_cpus();
+    vm->max_insns = IR_MAX_INSNS;
+    if (config->tuning.block_insns) {
+        vm->max_insns = MIN(config->tuning.block_insns, IR_MAX_INSNS);
+    }
     vm->cache = cache;
     vm->backend = &interp_backend;
     pthread_mutex_init(&vm->lock, NULL);
@@ -335,7 +339,7 @@ static void make_room(DbtCpu *cpu)
  * was emptied: come again. */
 static Block *find_block(DbtCpu *cpu, IrBlock *ir)
 {
-    Wanted wanted = { .pc = cpu->pc, .gpa2 = GPA_NONE, .max_insns = IR_MAX_INSNS };
+    Wanted wanted = { .pc = cpu->pc, .gpa2 = GPA_NONE, .max_insns = cpu->vm->max_insns };
     bool more;
 
     if (!locate(cpu, &wanted) || !wanted.ram) {

@@ -31,6 +31,7 @@ struct DbtVm {
     const Backend *backend; /* runs the blocks: the interpreter, or dbt_vm_set_backend()'s */
     void *code;             /* the back end's */
     bool check;             /* blocks run on two back ends and are compared (check.h) */
+    unsigned max_insns;     /* in a block */
     uint64_t check_every;   /* not only the first time, but each so many; 0: only then */
     /* lock: lock */
     pthread_mutex_t lock;

@@ -219,18 +219,28 @@ static void keep_contract(Gen *g)
     }
 }
 
+/* For check.c: attention but for its own bit, and no more rounds than the interpreter made. */
+static void look_at_rounds(Gen *g, Leave leave)
+{
+    emit_load(&g->e, 4, RAX, CPU_MEM(attention));
+    emit_alu_ri(&g->e, ALU_AND, false, RAX, ~ATTENTION_CHECK);
+    leave.from = emit_jcc(&g->e, CC_NE, NULL);
+    gen_add_leave(g, leave);
+    emit_alu_mi(&g->e, ALU_SUB, 4, CPU_MEM(rounds), 1);
+}
+
 /* What a head does, with state in registers. */
 static void look_around(Gen *g)
 {
+    Leave leave = { .kind = LEAVE_ATTENTION, .park = gen_park(g), .parked = true };
     bool check = g->code->check;
 
-    if (check) { /* so many rounds as the interpreter made */
-        emit_alu_mi(&g->e, ALU_SUB, 4, CPU_MEM(rounds), 1);
+    if (check) {
+        look_at_rounds(g, leave);
     } else {
         emit_alu_mi(&g->e, ALU_CMP, 4, CPU_MEM(attention), 0);
     }
     uint8_t *kill = g->e.at - 1;
-    Leave leave = { .kind = LEAVE_ATTENTION, .park = gen_park(g), .parked = true };
     leave.from = emit_jcc(&g->e, check ? CC_S : CC_NE, NULL);
     gen_add_leave(g, leave);
     emit_alu_ri(&g->e, ALU_ADD, true, REG_COUNT, (int32_t)g->ir->n_insns);
