@@ -73,3 +73,5 @@ MsiTarget board_msi_target(Machine *machine);
 
 /* How @cpu enters a kernel, from its state at reset. */
 void board_enter(X86State *cpu, const BootEntry *entry);
+/* The MTRRs as firmware leaves them on every CPU. */
+void board_set_memory_types(X86State *cpu);

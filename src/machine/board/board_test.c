@@ -216,6 +216,13 @@ static void test_entry(void)
         g_assert(machine_engine(m)->vcpu_get_state(machine_vcpu(m, i), &state, NULL));
         g_assert_cmpint(state.activity, ==, X86_WAIT_FOR_SIPI);
     }
+    for (unsigned i = 0; i < CPUS; i++) {
+        g_assert(machine_engine(m)->vcpu_get_state(machine_vcpu(m, i), &state, NULL));
+        g_assert_cmphex(state.msr.mtrr_def_type, ==, 0xc06);
+        g_assert_cmphex(state.msr.mtrr_fixed[0], ==, 0x0606060606060606);
+        g_assert_cmphex(state.msr.mtrr_fixed[2], ==, 0);
+        g_assert_cmphex(state.msr.mtrr_fixed[10], ==, 0x0505050505050505);
+    }
     machine_free(m);
     rig_clear(&rig);
 }

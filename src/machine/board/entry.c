@@ -13,9 +13,27 @@ enum { CR4_PAE = 0x20, EFER_LME = 0x100, EFER_LMA = 0x400, RFLAGS_ONE = 2 };
 #define CR0_ET UINT64_C(0x00000010)
 #define CR0_PG UINT64_C(0x80000000)
 
+/* Memory types, and the default type's register (SDM volume 3, 12.11.2). */
+enum { UNCACHED = 0, WRITE_PROTECTED = 5, WRITE_BACK = 6 };
+enum { MTRR_ENABLE_FIXED = 1 << 10, MTRR_ENABLE = 1 << 11 };
+#define MTRR_ALL(type) (UINT64_C(0x0101010101010101) * (type))
+
 static X86Segment flat(uint16_t selector, uint16_t attributes)
 {
     return (X86Segment){ .limit = UINT32_MAX, .selector = selector, .attributes = attributes };
+}
+
+/* RAM is write-back, the old video memory uncached, what was ROM write-protected.  Registers of devices
+ * lie where a kernel maps them uncached by itself. */
+void board_set_memory_types(X86State *cpu)
+{
+    cpu->msr.mtrr_fixed[0] = MTRR_ALL(WRITE_BACK); /* 00000 to 7ffff */
+    cpu->msr.mtrr_fixed[1] = MTRR_ALL(WRITE_BACK); /* 80000 to 9ffff */
+    cpu->msr.mtrr_fixed[2] = MTRR_ALL(UNCACHED);   /* a0000 to bffff */
+    for (unsigned i = 3; i < X86_MTRR_FIXED; i++) {
+        cpu->msr.mtrr_fixed[i] = MTRR_ALL(WRITE_PROTECTED);
+    }
+    cpu->msr.mtrr_def_type = MTRR_ENABLE | MTRR_ENABLE_FIXED | WRITE_BACK;
 }
 
 void board_enter(X86State *cpu, const BootEntry *entry)
@@ -44,4 +62,5 @@ void board_enter(X86State *cpu, const BootEntry *entry)
         cpu->msr.efer = EFER_LME | EFER_LMA;
     }
     cpu->activity = X86_RUNNING;
+    board_set_memory_types(cpu);
 }

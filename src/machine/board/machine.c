@@ -220,7 +220,7 @@ static bool add_engine(Machine *m, const MachineConfig *config, GError **error)
     return true;
 }
 
-/* Load tables and kernel, and have the first CPU enter it. */
+/* Load tables and kernel, and have the first CPU enter it; the others wait as firmware leaves them. */
 static bool load(Machine *m, GError **error)
 {
     BootEntry entry;
@@ -239,7 +239,15 @@ static bool load(Machine *m, GError **error)
              "%u-bit entry at %" G_GINT64_MODIFIER "x, rsi %" G_GINT64_MODIFIER
              "x, rbx %" G_GINT64_MODIFIER "x",
              entry.long_mode ? 64 : 32, entry.rip, entry.rsi, entry.rbx);
-    g_autofree X86State *state = g_memdup2(&m->reset_states[0], sizeof(X86State));
+    g_autofree X86State *state = g_new(X86State, 1);
+    for (unsigned i = 1; i < m->cpus; i++) {
+        *state = m->reset_states[i];
+        board_set_memory_types(state);
+        if (!m->engine->vcpu_set_state(m->vcpus[i], state, error)) {
+            return false;
+        }
+    }
+    *state = m->reset_states[0];
     board_enter(state, &entry);
     return m->engine->vcpu_set_state(m->vcpus[0], state, error);
 }
