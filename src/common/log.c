@@ -77,7 +77,8 @@ bool log_parse(const char *list, uint32_t *ret_mask, GError **error)
 
 void log_init(Log *log, uint32_t mask, int fd)
 {
-    *log = (Log){ .mask = mask, .fd = fd };
+    /* a terminal that the guest got is in raw mode, and a cooked one doesn't mind */
+    *log = (Log){ .mask = mask, .fd = fd, .line_end = isatty(fd) ? "\r\n" : "\n" };
 }
 
 static void write_line(const Log *log, const char *prefix, const char *format, va_list args)
@@ -86,7 +87,7 @@ static void write_line(const Log *log, const char *prefix, const char *format, v
 
     g_string_append_printf(line, "%s: ", prefix);
     g_string_append_vprintf(line, format, args);
-    g_string_append_c(line, '\n');
+    g_string_append(line, log->line_end);
     /* a log that can't be written is no reason to stop the guest */
     ssize_t ignored = write(log->fd, line->str, line->len);
     (void)ignored;

@@ -36,6 +36,7 @@ typedef enum LogCategory {
 typedef struct Log {
     uint32_t mask;            /* fixed after create: a bit per category */
     int fd;                   /* fixed after create: where lines go */
+    const char *line_end;     /* fixed after create */
     uint64_t guest_errors;    /* atomic: all that were reported, printed or not */
     uint64_t window_start_us; /* atomic: rate limit of guest errors */
     uint32_t window_lines;    /* atomic */
