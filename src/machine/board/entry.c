@@ -23,8 +23,8 @@ static X86Segment flat(uint16_t selector, uint16_t attributes)
     return (X86Segment){ .limit = UINT32_MAX, .selector = selector, .attributes = attributes };
 }
 
-/* RAM is write-back, the old video memory uncached, what was ROM write-protected.  Registers of devices
- * lie where a kernel maps them uncached by itself. */
+/* RAM is write-back, the old video memory uncached, what was ROM write-protected.  Registers of
+ * devices lie where a kernel maps them uncached by itself. */
 void board_set_memory_types(X86State *cpu)
 {
     cpu->msr.mtrr_fixed[0] = MTRR_ALL(WRITE_BACK); /* 00000 to 7ffff */

@@ -220,7 +220,8 @@ static bool add_engine(Machine *m, const MachineConfig *config, GError **error)
     return true;
 }
 
-/* Load tables and kernel, and have the first CPU enter it; the others wait as firmware leaves them. */
+/* Load tables and kernel, and have the first CPU enter it; the others wait as firmware
+ * leaves them. */
 static bool load(Machine *m, GError **error)
 {
     BootEntry entry;
