@@ -622,6 +622,32 @@ static void set_registers(Generator *g, DiffState *state)
         FLAG_FIXED | FLAG_IF | (random64(g) & FLAGS_ARITH) | (one_in(g, 6) ? FLAG_DF : 0);
 }
 
+/* A register of the x87: numbers around 1, of any size, at edges of formats, and what is none. */
+static void set_st(Generator *g, uint8_t *st)
+{
+    static const uint16_t edges[] = { 0,      0,      1,      0x3fff, 0x7fff, 0x7ffe,
+                                      0x3f81, 0x3f80, 0x3f6a, 0x407e, 0x3c01, 0x3c00,
+                                      0x3bcc, 0x43fe, 0x400e, 0x401e, 0x403e };
+    uint64_t mantissa = random64(g) | (one_in(g, 16) ? 0 : UINT64_C(1) << 63);
+    unsigned exponent = 0x3fff - 8 + below(g, 16);
+
+    switch (below(g, 6)) {
+    case 0:
+    case 1:
+        exponent = below(g, 0x8000);
+        break;
+    case 2:
+        exponent = edges[below(g, G_N_ELEMENTS(edges))];
+        mantissa = one_in(g, 2) ? mantissa << 40 | UINT64_C(1) << 63 : mantissa;
+        mantissa = one_in(g, 4) ? mantissa << below(g, 64) : mantissa;
+        break;
+    default:
+        break;
+    }
+    store_le64(st, mantissa);
+    store_le16(st + 8, (uint16_t)(exponent | below(g, 2) << 15));
+}
+
 static void set_fpu(Generator *g, uint8_t *image)
 {
     unsigned control = 0x37f, status = 0, mxcsr = 0x1f80;
@@ -634,16 +660,17 @@ static void set_fpu(Generator *g, uint8_t *image)
         mxcsr |= below(g, 4) << 13 | (one_in(g, 4) ? 0x8000 : 0) | (one_in(g, 4) ? 0x40 : 0) |
                  below(g, 64);
     }
+    if (one_in(g, 8)) {
+        control &= ~below(g, 64);
+        status &= ~(~control & 0x3f); /* none waits */
+    }
     store_le16(image, (uint16_t)control);
     store_le16(image + 2, (uint16_t)status);
     image[4] = one_in(g, 2) ? (uint8_t)random64(g) : 0xff;
     store_le32(image + 24, mxcsr);
     store_le32(image + 28, 0xffff);
     for (unsigned i = 0; i < 8; i++) {
-        uint64_t mantissa = random64(g) | (one_in(g, 16) ? 0 : UINT64_C(1) << 63);
-        unsigned exponent = one_in(g, 3) ? below(g, 0x8000) : 0x3fff - 8 + below(g, 16);
-        store_le64(image + 32 + 16 * i, mantissa);
-        store_le16(image + 40 + 16 * i, (uint16_t)(exponent | below(g, 2) << 15));
+        set_st(g, image + 32 + 16 * i);
     }
     for (unsigned i = 0; i < 32; i++) {
         uint64_t value = interesting_float(g);

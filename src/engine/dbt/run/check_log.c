@@ -314,7 +314,7 @@ uint64_t check_call(DbtCpu *cpu, uint64_t a, uint64_t b, uint64_t c, unsigned id
     const Helper *helper = &cpu->isa->helpers[id];
     const LogEntry call = { .kind = LOG_CALL, .helper = id, .arguments = { a, b, c } };
 
-    if (!cpu->checking || (helper->flags & HELPER_PURE)) {
+    if (!cpu->checking || (helper->flags & (HELPER_PURE | HELPER_STACK))) {
         return helper->fn(cpu, a, b, c);
     }
     return cpu->checking == CHECK_RECORD ? record_call(cpu, &call) : answer_call(cpu, &call);

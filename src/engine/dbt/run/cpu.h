@@ -33,6 +33,7 @@ enum {
     TLB_ENTRIES = 1024, /* per mmu index */
     MMU_INDEXES = 3,    /* the guest gives them meaning: user, kernel, ... */
     JUMP_CACHE_ENTRIES = 16384,
+    STACK_IMAGE_BYTES = 112, /* FNSAVE's 108 */
 };
 
 /* Flags beside the mmu index in an access. */
@@ -115,6 +116,7 @@ struct DbtCpu {
     uint8_t fault;         /* FAULT_ value: leave the block in front of this instruction */
     uint8_t key_stale;     /* context may have changed */
     uint8_t vectors_live;  /* compiled code: the guest's vectors are in the host's registers */
+    uint8_t stack_live;    /* and its stack of floating point registers; behind .vectors_live */
     uint8_t checking;      /* CHECK_ value: what this run of a block is for (check.h) */
     uint32_t host_control; /* the control word of vectors that is C's then */
     int32_t rounds;        /* code with CodeOptions.check: of loops in a block, before it leaves */
@@ -157,6 +159,8 @@ struct DbtCpu {
     VcpuExit debug_exit;
     struct Check *check; /* NULL: blocks are not compared (check.h) */
     pthread_cond_t wake; /* lock: vm->lock */
+    /* compiled code: .stack_live comes and goes by this image, which FNSAVE wrote */
+    uint8_t stack_image[STACK_IMAGE_BYTES] __attribute__((aligned(8)));
 };
 
 /* A helper in C that IR calls.  On an exception it records it, sets cpu->fault and returns
@@ -168,7 +172,11 @@ enum {
     HELPER_NOFAULT = 2, /* never sets cpu->fault */
     /* does nothing and gives 0 if a is its own low 48 bits, sign-extended, so that it need not be
      * called then; else it always sets cpu->fault */
-    HELPER_CANONICAL = 4
+    HELPER_CANONICAL = 4,
+    /* floating point on a stack of registers: a, if it is a constant, is what isa->stack.host()
+     * understands.  Depends on state and on memory that it accesses by run/check.h alone, so that
+     * --check lets it run on both sides */
+    HELPER_STACK = 8
 };
 
 typedef struct Helper {
@@ -230,6 +238,38 @@ typedef struct VectorFile {
     const VectorHost *host;  /* [n_vectors] */
 } VectorFile;
 
+/* How an x86-64 host does what a HELPER_STACK does: by one instruction of its own x87, which then
+ * has the guest's stack, status and control word. */
+typedef enum StackForm {
+    STACK_CALL,    /* it does not: call the function */
+    STACK_PLAIN,   /* the instruction, about the stack alone */
+    STACK_LOAD,    /* it reads .bytes of memory at b, with mmu index and flags c, a constant */
+    STACK_STORE,   /* it writes them */
+    STACK_FLAGS,   /* it gives EFLAGS' ZF, PF and CF */
+    STACK_MOVE_IF, /* if b is not 0: an FCMOVNE */
+    STACK_STATUS,  /* gives the status word */
+    /* b becomes the control word.  A context is that of quick code only while all exceptions are
+     * masked: if b unmasks one, the function is called, changes nothing and sets cpu->fault. */
+    STACK_CONTROL,
+} StackForm;
+
+typedef struct StackHost {
+    uint8_t form;   /* StackForm */
+    uint8_t opcode; /* D8 to DF */
+    uint8_t modrm;  /* of memory forms only .reg counts */
+    uint8_t bytes;
+} StackHost;
+
+/* Where CPU state has a stack of floating point registers as the x87's: for a back end that keeps
+ * it in the host's while it can.  The control word in CPU state is always right. */
+typedef struct StackFile {
+    unsigned offset, stride; /* of the physical registers, 8 of 10 bytes each; stride 0: none */
+    unsigned control;        /* uint16_t */
+    unsigned status;         /* uint16_t, with 0 for TOP */
+    unsigned top, tags;      /* uint8_t; a tag is a bit per physical register, 1: not empty */
+    StackHost (*host)(uint64_t what);
+} StackFile;
+
 /* A part of a guest's CPU state that code may change: @count elements of @size bytes. */
 typedef struct StateField {
     const char *name;
@@ -261,6 +301,7 @@ struct GuestIsa {
     /* A vector operation of another shape than IR_SHAPE_LOW; @what as in the node. */
     void (*wide_vector)(DbtCpu *cpu, void *to, const void *from1, const void *from2, uint64_t what);
     VectorFile vector_file;
+    StackFile stack;
     IrNames names;
     /* All state that blocks and helpers change, but for the core's part and what other threads
      * write; a NULL name is behind the last.  NULL: blocks of this guest can't be checked. */

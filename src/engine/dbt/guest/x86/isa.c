@@ -11,6 +11,7 @@
 #include "engine/dbt/guest/x86/vectors.h"
 #include "engine/dbt/guest/x86/vectors_host.h"
 #include "engine/dbt/guest/x86/x86.h"
+#include "engine/dbt/guest/x86/x87.h"
 
 /* --- the context key -------------------------------------------------------------------------- */
 
@@ -56,7 +57,8 @@ static uint32_t control_key(const X86Cpu *cpu)
            bit_if(cpu->cr0 & CR0_MP, KEY_MP) | bit_if(cpu->cr4 & CR4_OSFXSR, KEY_OSFXSR) |
            bit_if((cpu->cr4 & CR4_OSXSAVE) && (cpu->xcr0 & 4), KEY_OSXSAVE) |
            bit_if(cpu->cr4 & CR4_FSGSBASE, KEY_FSGSBASE) | bit_if(cpu->cr4 & CR4_UMIP, KEY_UMIP) |
-           bit_if((cpu->mxcsr & 0x1f80) != 0x1f80, KEY_MXCSR);
+           bit_if((cpu->mxcsr & 0x1f80) != 0x1f80, KEY_MXCSR) |
+           bit_if(cpu->x87_exact || !x87_is_masked(cpu->fcw), KEY_X87);
 }
 
 static uint32_t flags_key(const X86Cpu *cpu)
@@ -116,6 +118,13 @@ const GuestIsa x86_isa = {
                      .control = X86_OFFSET(mxcsr),
                      .key_exact = KEY_MXCSR,
                      .host = x86_vectors_host },
+    .stack = { .offset = X86_OFFSET(st),
+               .stride = sizeof(X87Reg),
+               .control = X86_OFFSET(fcw),
+               .status = X86_OFFSET(fsw),
+               .top = X86_OFFSET(top),
+               .tags = X86_OFFSET(tags),
+               .host = x87_stack_host },
     .fields = x86_fields,
     .names = { helper_name, vector_name, state_name },
     .context_key = context_key,

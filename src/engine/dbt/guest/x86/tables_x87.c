@@ -32,12 +32,12 @@
         .argument = X87_DO(X87_CMOV, X87_ST_I, 0) | (cc) << 12, .feature = X86_FEATURE_CMOV        \
     }
 #define LOAD(mnemonic, from, operand_)   ROW(mnemonic, tr_x87, X87_DO(X87_LD, from, 0), operand_)
-#define LOAD10(mnemonic, from)  ROW(mnemonic, tr_x87_memory, X87_DO(X87_LD, from, 0), Mt)
+#define LOAD10(mnemonic, from)  ROW(mnemonic, tr_x87, X87_DO(X87_LD, from, 0), Mt)
 #define STORE(mnemonic, to, pops, operand_)                                                        \
-    ROW(mnemonic, tr_x87_memory, X87_DO(X87_ST, to, pops), operand_)
+    ROW(mnemonic, tr_x87, X87_DO(X87_ST, to, pops), operand_)
 #define TRUNCATE(to, operand_)                                                                     \
     {                                                                                              \
-        .name = "fisttp", .operand = { operand_ }, .rule = tr_x87_memory, .flags = OPCODE_X87,     \
+        .name = "fisttp", .operand = { operand_ }, .rule = tr_x87, .flags = OPCODE_X87,     \
         .argument = X87_DO(X87_STT, to, 1), .feature = X86_FEATURE_SSE3                            \
     }
 #define STATE(mnemonic, helper) ROW(mnemonic, tr_x87_state, X86_CALL_##helper, M0)

@@ -9,14 +9,12 @@
 
 #include "engine/dbt/guest/x86/translate.h"
 
-/* Register operands, or a memory operand of 2, 4 or 8 bytes that is loaded first. */
+/* Register operands, or a memory operand. */
 void tr_x87(X86Tr *t, const X86Insn *insn);
 /* FCOMI and kin: EFLAGS. */
 void tr_x87_flags(X86Tr *t, const X86Insn *insn);
 /* FCMOVcc: the condition code is in the upper byte. */
 void tr_x87_cmov(X86Tr *t, const X86Insn *insn);
-/* Stores, and loads of 10 bytes. */
-void tr_x87_memory(X86Tr *t, const X86Insn *insn);
 /* FNCLEX, FNINIT; FLDCW. */
 void tr_x87_control(X86Tr *t, const X86Insn *insn);
 void tr_x87_load_control(X86Tr *t, const X86Insn *insn);

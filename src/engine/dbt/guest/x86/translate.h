@@ -38,6 +38,7 @@ enum {
     KEY_MXCSR = 1 << 21,    /* some MXCSR exception is unmasked */
     KEY_RF = 1 << 22,       /* RF set: no code breakpoint on this instruction; it clears RF */
     KEY_UMIP = 1 << 23,
+    KEY_X87 = 1 << 24, /* some x87 exception is unmasked: its instructions are calls */
 };
 
 /* Where the arithmetic flags are while a block is translated (tr_flags.c). */
@@ -83,6 +84,9 @@ typedef struct X86Tr {
     IrVal linear;
     bool linear_write; /* and checked for writing */
     bool rmw;          /* it is read and then written */
+    /* whose selectors the x87's last instruction has already: bits by segment.  Loading a segment
+     * ends a block */
+    uint8_t x87_code, x87_data;
     TrFlags flags;
 } X86Tr;
 

@@ -122,6 +122,7 @@ enum {
 typedef struct X87Reg {
     uint64_t mantissa;
     uint16_t sign_exponent;
+    uint16_t zero[3];
 } X87Reg;
 
 typedef union X86Vector {
@@ -165,9 +166,9 @@ typedef struct X86Cpu {
     X87Reg st[8];
     uint16_t fcw, fsw; /* fsw without TOP */
     uint8_t top, tags; /* tags: a bit per physical register, 1 = not empty */
-    uint16_t fop;
+    bool x87_exact;    /* KEY_X87 is set even if all exceptions are masked */
     uint64_t fip, fdp;
-    uint16_t fcs, fds;
+    uint64_t fop, fcs, fds; /* 16 bits; wide so that a back end need not store each one */
 
     X86Msrs msr; /* .tsc, .tsc_deadline: unused, see tsc_offset and the LAPIC */
     uint64_t tsc_offset;

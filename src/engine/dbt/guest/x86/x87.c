@@ -7,13 +7,15 @@
  * sets ES and is delivered as #MF by the next waiting instruction.  Without CR0.NE it would be an
  * interrupt from the chipset, which the boards don't have: then it is as if IGNNE# were asserted.
  *
+ * Where all exceptions are masked, compiled code doesn't come here on an x86-64 host (x87_stack.c).
+ *
  * Threads: the vCPU's own.
  */
 #include "engine/dbt/guest/x86/x87.h"
 
 #include "common/bits.h"
 #include "engine/dbt/guest/x86/translate.h"
-#include "engine/dbt/run/mmu.h"
+#include "engine/dbt/run/check.h"
 
 /* --- registers */
 
@@ -24,7 +26,7 @@ FpNumber x87_unpack(X87Reg reg)
 
 X87Reg x87_pack(FpNumber n)
 {
-    X87Reg reg;
+    X87Reg reg = { 0 };
 
     reg.mantissa = fp_pack80(n, &reg.sign_exponent);
     return reg;
@@ -115,6 +117,7 @@ static X87Insn begin(X86Cpu *cpu, uint64_t what)
         .from = (what >> X87_FROM_SHIFT) & 7,
         .pops = (what >> X87_POP_SHIFT) & 3,
         .to_i = what & X87_TO_I,
+        .quick = what & X87_QUICK,
         .i = (what >> X87_I_SHIFT) & 7,
         .replaced = FSW_C1,
     };
@@ -364,10 +367,26 @@ static void initialise(X87Insn *x)
     x87_init(x->cpu);
 }
 
+/* Code that runs on behind this one must not have been made for masked exceptions: if they are no
+ * longer, the instruction is run anew, in a block of its own. */
 static void load_control(X87Insn *x)
 {
+    X86Cpu *cpu = x->cpu;
+
     x->replaced = 0;
-    x87_set_control(x->cpu, (uint16_t)x->value);
+    if (x->quick && !x87_is_masked((unsigned)x->value)) {
+        cpu->x87_exact = true;
+        cpu->base.fault = FAULT_SINGLE;
+        return;
+    }
+    cpu->x87_exact = false;
+    x87_set_control(cpu, (uint16_t)x->value);
+}
+
+static void store_status(X87Insn *x)
+{
+    x->replaced = 0;
+    x->result = x87_status(x->cpu);
 }
 
 static const X87Fn operations[X87_OPS] = {
@@ -413,6 +432,7 @@ static const X87Fn operations[X87_OPS] = {
     [X87_CLEX] = clear_exceptions,
     [X87_INIT] = initialise,
     [X87_LDCW] = load_control,
+    [X87_STSW] = store_status,
 };
 
 uint64_t x86_helper_x87_pending(DbtCpu *base, uint64_t a, uint64_t b, uint64_t c)
@@ -435,17 +455,22 @@ uint64_t x86_helper_x87(DbtCpu *base, uint64_t what, uint64_t value, uint64_t c)
     return x.result;
 }
 
-/* --- memory operands that translated code doesn't load and store itself */
+/* --- memory operands */
+
+static const uint8_t sizes[] = {
+    [X87_F32] = 4, [X87_F64] = 8, [X87_F80] = 10, [X87_I16] = 2,
+    [X87_I32] = 4, [X87_I64] = 8, [X87_BCD] = 10,
+};
 
 /* FLD m80, FBLD. */
 static void load_bytes(X87Insn *x, uint64_t gva, unsigned mmu)
 {
     uint8_t bytes[10];
 
-    if (!mmu_load_bytes(&x->cpu->base, gva, bytes, sizeof(bytes), mmu)) {
+    if (!access_load_bytes(&x->cpu->base, gva, bytes, sizeof(bytes), mmu)) {
         return;
     }
-    X87Reg value = { load_le64(bytes), load_le16(bytes + 8) };
+    X87Reg value = { .mantissa = load_le64(bytes), .sign_exponent = load_le16(bytes + 8) };
     if (x->from == X87_BCD) {
         value = x87_pack(x87_from_bcd(bytes));
     }
@@ -456,6 +481,15 @@ static void load_bytes(X87Insn *x, uint64_t gva, unsigned mmu)
         x87_push(x, value);
     }
     finish(x);
+}
+
+/* The operand of an operation. */
+static void load_operand(X87Insn *x, uint64_t gva, unsigned mmu)
+{
+    if (access_load(&x->cpu->base, gva, sizes[x->from], mmu, &x->value)) {
+        operations[x->op](x);
+        finish(x);
+    }
 }
 
 static unsigned integer_width(X87From from)
@@ -495,25 +529,23 @@ static void convert_to_bytes(X87Insn *x, uint8_t bytes[10])
  * underflow keeps memory and stack as they are; the address must be good even so. */
 static void store_bytes(X87Insn *x, uint64_t gva, unsigned mmu)
 {
-    static const uint8_t sizes[] = {
-        [X87_F32] = 4, [X87_F64] = 8, [X87_F80] = 10, [X87_I16] = 2,
-        [X87_I32] = 4, [X87_I64] = 8, [X87_BCD] = 10,
-    };
     const unsigned stopping = FLOAT_INVALID | FLOAT_OVERFLOW | FLOAT_UNDERFLOW;
     unsigned size = sizes[x->from];
-    uint8_t bytes[10];
+    uint8_t bytes[10] = { 0 };
 
     convert_to_bytes(x, bytes);
     x->env.flags &= (uint8_t)~FLOAT_DENORMAL;
     if (x->env.flags & ~x->env.masked & stopping) {
-        if (mmu_probe(&x->cpu->base, gva, size, MMU_WRITE, mmu)) {
+        if (access_probe_write(&x->cpu->base, gva, size, mmu)) {
             x->env.flags &= (uint8_t)~FLOAT_INEXACT;
             finish(x);
         }
         return;
     }
     x->status |= x->env.up ? FSW_C1 : 0;
-    if (mmu_store_bytes(&x->cpu->base, gva, bytes, size, mmu)) {
+    bool stored = size > 8 ? access_store_bytes(&x->cpu->base, gva, bytes, size, mmu)
+                           : access_store(&x->cpu->base, gva, load_le64(bytes), size, mmu);
+    if (stored) {
         pop_all(x);
         finish(x);
     }
@@ -527,10 +559,12 @@ uint64_t x86_helper_x87_memory(DbtCpu *base, uint64_t what, uint64_t gva, uint64
     if (pending(cpu)) {
         return 0;
     }
-    if (x.op == X87_LD) {
+    if (x.op == X87_ST || x.op == X87_STT) {
+        store_bytes(&x, gva, (unsigned)mmu);
+    } else if (x.from == X87_F80 || x.from == X87_BCD) {
         load_bytes(&x, gva, (unsigned)mmu);
     } else {
-        store_bytes(&x, gva, (unsigned)mmu);
+        load_operand(&x, gva, (unsigned)mmu);
     }
     return 0;
 }

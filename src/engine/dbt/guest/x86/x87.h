@@ -33,6 +33,7 @@ enum {
 enum {
     FCW_INITIAL = 0x37f,
     FCW_WRITABLE = 0x1f3f,
+    FCW_MASKS = 0x3f,
     FCW_FIXED = 0x40,
     FCW_PRECISION_SHIFT = 8,
     FCW_ROUNDING_SHIFT = 10,
@@ -88,6 +89,7 @@ typedef enum X87Op {
     X87_CLEX,
     X87_INIT,
     X87_LDCW,
+    X87_STSW, /* the result is the status word */
     X87_OPS,
 } X87Op;
 
@@ -105,10 +107,14 @@ typedef enum X87From {
 
 enum {
     X87_FROM_SHIFT = 6,
-    X87_POP_SHIFT = 9,  /* 0, 1 or 2 times */
-    X87_TO_I = 1 << 11, /* the result goes to ST(i), not to ST(0) */
-    X87_I_SHIFT = 16,   /* added by the rule: i of ST(i) */
+    X87_POP_SHIFT = 9,     /* 0, 1 or 2 times */
+    X87_TO_I = 1 << 11,    /* the result goes to ST(i), not to ST(0) */
+    X87_I_SHIFT = 16,      /* added by the rule: i of ST(i) */
+    X87_OPCODE_SHIFT = 19, /* and the 11 bits that FNSTENV shows */
 };
+/* All exceptions are masked, by the context: an x86-64 host may do it by the same instruction. */
+#define X87_QUICK (UINT64_C(1) << 32)
+
 #define X87_DO(op, from, pops) ((op) | (from) << X87_FROM_SHIFT | (pops) << X87_POP_SHIFT)
 
 /* --- an instruction at work */
@@ -121,6 +127,7 @@ typedef struct X87Insn {
     unsigned i; /* of ST(i) */
     unsigned pops;
     bool to_i;
+    bool quick;     /* X87_QUICK */
     uint64_t value; /* from memory, or as the operation says */
     uint64_t result;
     uint16_t status;   /* C0 to C3 and SF to set */
@@ -128,6 +135,12 @@ typedef struct X87Insn {
 } X87Insn;
 
 typedef void (*X87Fn)(X87Insn *x);
+
+/* No exception of control word @fcw is unmasked. */
+static inline bool x87_is_masked(unsigned fcw)
+{
+    return (fcw & FCW_MASKS) == FCW_MASKS;
+}
 
 /* Physical register of ST(@i). */
 static inline X87Reg *x87_st(X86Cpu *cpu, unsigned i)
@@ -139,6 +152,9 @@ static inline bool x87_is_empty(const X86Cpu *cpu, unsigned i)
 {
     return !((cpu->tags >> ((cpu->top + i) & 7)) & 1);
 }
+
+/* x87_stack.c: isa->stack.host */
+StackHost x87_stack_host(uint64_t what);
 
 /* x87.c */
 FpNumber x87_unpack(X87Reg reg);

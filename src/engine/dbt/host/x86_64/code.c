@@ -177,6 +177,165 @@ static void make_vectors(Code *code, Emit *e)
     }
 }
 
+/* --- the stack of floating point registers: the guest's is in the host's x87, or in CPU state */
+
+enum {
+    STACK_REGISTERS = 8,
+    X_FNSAVE = 0xdd,
+    FNSAVE = 6,
+    FRSTOR = 4,
+    IMAGE_CONTROL = 0, /* offsets in what FNSAVE writes */
+    IMAGE_STATUS = 4,
+    IMAGE_TAGS = 8, /* two bits a register */
+    IMAGE_REGISTERS = 28,
+    IMAGE_STRIDE = 10, /* from ST(0) on */
+    STATUS_TOP = 11,
+    TAGS_EMPTY = 0x5555, /* one bit of each pair */
+};
+
+static Mem image_mem(unsigned offset)
+{
+    Mem mem = CPU_MEM(stack_image);
+
+    mem.disp += (int)offset;
+    return mem;
+}
+
+/* EAX = what every other bit of it is, from @from bits apart to @to. */
+static void spread_tags(Emit *e, bool close)
+{
+    static const struct {
+        unsigned shift;
+        int32_t mask;
+    } steps[] = { { 4, 0x0f0f }, { 2, 0x3333 }, { 1, TAGS_EMPTY } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
+        unsigned step = close ? G_N_ELEMENTS(steps) - 1 - i : i;
+        int32_t mask = !close ? steps[step].mask : step ? steps[step - 1].mask : 0xff;
+        emit_mov(e, false, RDX, RAX);
+        emit_shift_imm(e, close ? SHIFT_SHR : SHIFT_SHL, false, RDX, steps[step].shift);
+        emit_alu_rr(e, ALU_OR, false, RAX, RDX);
+        emit_alu_ri(e, ALU_AND, false, RAX, mask);
+    }
+}
+
+/* The registers, between the image in the order of the stack and CPU state in that of their
+ * numbers.  ECX is TOP. */
+static void move_registers(const Code *code, Emit *e, bool save)
+{
+    const StackFile *file = &code->isa->stack;
+    unsigned stride = file->stride;
+
+    emit_shift_imm(e, SHIFT_SHL, false, RCX, (unsigned)__builtin_ctz(stride));
+    for (unsigned i = 0; i < STACK_REGISTERS; i++) {
+        Mem mantissa = image_mem(IMAGE_REGISTERS + IMAGE_STRIDE * i), exponent = mantissa;
+        Mem state = state_mem(file->offset), above = state;
+        state.index = above.index = RCX;
+        exponent.disp += 8;
+        above.disp += 8;
+        emit_load(e, 8, RAX, save ? mantissa : state);
+        emit_load(e, 2, RDX, save ? exponent : above);
+        emit_store(e, 8, save ? state : mantissa, RAX);
+        emit_store(e, 2, save ? above : exponent, RDX);
+        emit_alu_ri(e, ALU_ADD, false, RCX, (int32_t)stride);
+        emit_alu_ri(e, ALU_AND, false, RCX, (int32_t)(STACK_REGISTERS * stride - 1));
+    }
+}
+
+static const uint8_t used_by_stack[] = { RAX, RCX, RDX };
+
+static const uint8_t *begin_stack(Emit *e)
+{
+    const uint8_t *at = e->at;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(used_by_stack); i++) {
+        emit_push(e, used_by_stack[i]);
+    }
+    return at;
+}
+
+static void end_stack(Emit *e, unsigned live)
+{
+    emit_store_imm(e, 1, CPU_MEM(stack_live), (int32_t)live);
+    for (size_t i = G_N_ELEMENTS(used_by_stack); i-- > 0;) {
+        emit_pop(e, used_by_stack[i]);
+    }
+    emit_ret(e);
+}
+
+/* FNSAVE leaves the x87 as C expects it. */
+static void make_save_stack(Code *code, Emit *e)
+{
+    const StackFile *file = &code->isa->stack;
+
+    code->save_stack = begin_stack(e);
+    emit_rm(e, X_FNSAVE, FNSAVE, image_mem(0));
+    emit_load(e, 2, RAX, image_mem(IMAGE_TAGS)); /* both bits of a pair: empty */
+    emit_mov(e, false, RDX, RAX);
+    emit_shift_imm(e, SHIFT_SHR, false, RDX, 1);
+    emit_alu_rr(e, ALU_AND, false, RAX, RDX);
+    emit_rr(e, X_GROUP3_32, X_NOT, RAX);
+    emit_alu_ri(e, ALU_AND, false, RAX, TAGS_EMPTY);
+    spread_tags(e, true);
+    emit_store(e, 1, state_mem(file->tags), RAX);
+    emit_load(e, 2, RAX, image_mem(IMAGE_STATUS));
+    emit_mov(e, false, RCX, RAX);
+    emit_shift_imm(e, SHIFT_SHR, false, RCX, STATUS_TOP);
+    emit_alu_ri(e, ALU_AND, false, RCX, STACK_REGISTERS - 1);
+    emit_store(e, 1, state_mem(file->top), RCX);
+    emit_alu_ri(e, ALU_AND, false, RAX, ~((STACK_REGISTERS - 1) << STATUS_TOP));
+    emit_store(e, 2, state_mem(file->status), RAX);
+    move_registers(code, e, true);
+    end_stack(e, false);
+}
+
+static void make_load_stack(Code *code, Emit *e)
+{
+    const StackFile *file = &code->isa->stack;
+
+    code->load_stack = begin_stack(e);
+    emit_load(e, 2, RAX, state_mem(file->control));
+    emit_store(e, 2, image_mem(IMAGE_CONTROL), RAX);
+    emit_load(e, 1, RAX, state_mem(file->tags));
+    emit_alu_ri(e, ALU_XOR, false, RAX, 0xff);
+    spread_tags(e, false);
+    emit_rm(e, X_LEA32, RAX, mem_indexed(RAX, RAX, 1, 0)); /* 1 becomes 3 */
+    emit_store(e, 2, image_mem(IMAGE_TAGS), RAX);
+    emit_load(e, 1, RCX, state_mem(file->top));
+    emit_load(e, 2, RAX, state_mem(file->status));
+    emit_mov(e, false, RDX, RCX);
+    emit_shift_imm(e, SHIFT_SHL, false, RDX, STATUS_TOP);
+    emit_alu_rr(e, ALU_OR, false, RAX, RDX);
+    emit_store(e, 2, image_mem(IMAGE_STATUS), RAX);
+    move_registers(code, e, false);
+    emit_rm(e, X_FNSAVE, FRSTOR, image_mem(0));
+    end_stack(e, true);
+}
+
+/* Jump over what follows unless the stack is live; to be patched. */
+static uint8_t *unless_stack(Emit *e)
+{
+    emit_alu_mi(e, ALU_CMP, 1, CPU_MEM(stack_live), 0);
+    return emit_jcc(e, CC_E, NULL);
+}
+
+/* All that is live goes to CPU state. */
+static void make_save_all(Code *code, Emit *e)
+{
+    code->save_all = e->at;
+    if (code->vectors) {
+        uint8_t *none = unless_live(e);
+        emit_call(e, code->save_vectors);
+        emit_patch(none, e->at);
+    }
+    if (code->stack) {
+        uint8_t *none = unless_stack(e);
+        emit_call(e, code->save_stack);
+        emit_patch(none, e->at);
+    }
+    emit_ret(e);
+}
+
 /* --- the way back */
 
 /* Back to C with what RAX holds. */
@@ -184,11 +343,10 @@ static const uint8_t *make_exit(const Code *code, Emit *e)
 {
     const uint8_t *at = e->at;
 
-    if (code->vectors) {
-        uint8_t *none = unless_live(e);
-        emit_call(e, code->save_vectors);
-        emit_patch(none, e->at);
-    }
+    emit_alu_mi(e, ALU_CMP, 2, CPU_MEM(vectors_live), 0);
+    uint8_t *none = emit_jcc(e, CC_E, NULL);
+    emit_call(e, code->save_all);
+    emit_patch(none, e->at);
     emit_alu_mr(e, ALU_ADD, true, CPU_MEM(instructions), REG_COUNT);
     emit_alu_ri(e, ALU_ADD, true, RSP, FRAME_BYTES);
     for (size_t i = G_N_ELEMENTS(saved_by_c); i-- > 0;) {
@@ -220,38 +378,82 @@ static const uint8_t *make_word_exit(Emit *e, unsigned result, const uint8_t *ex
 
 /* --- slow paths */
 
-/* Call slow_access(); its result in RAX, and whether it worked in EDX. */
-static void call_slow(Emit *e)
-{
-    enum { KEPT = 8 * G_N_ELEMENTS(kept_by_slow), ALIGN = 8, RETURN = 8 };
+enum { KEPT = 8 * G_N_ELEMENTS(kept_by_slow), ALIGN = 8, RETURN = 8 };
 
+/* Values stay; a word of room is at RSP. */
+static void begin_call(Emit *e)
+{
     for (size_t i = 0; i < G_N_ELEMENTS(kept_by_slow); i++) {
         emit_push(e, kept_by_slow[i]);
     }
     emit_alu_ri(e, ALU_SUB, true, RSP, ALIGN);
-    emit_load(e, 8, R8, mem_at(RSP, ALIGN + KEPT + RETURN + FRAME_ARGUMENT));
+}
+
+static void end_call(Emit *e)
+{
+    emit_alu_ri(e, ALU_ADD, true, RSP, ALIGN);
+    for (size_t i = G_N_ELEMENTS(kept_by_slow); i-- > 0;) {
+        emit_pop(e, kept_by_slow[i]);
+    }
+}
+
+static Mem frame_argument(void)
+{
+    return mem_at(RSP, ALIGN + KEPT + RETURN + FRAME_ARGUMENT);
+}
+
+/* Call slow_access(); its result in RAX, and whether it worked in EDX. */
+static void call_slow(Emit *e)
+{
+    begin_call(e);
+    emit_load(e, 8, R8, frame_argument());
     emit_rm(e, X_LEA64, RDI, mem_at(REG_CPU, -STATE_BIAS));
     emit_mov(e, true, RSI, RCX);
     emit_mov(e, false, RCX, RAX);
     emit_mov_imm(e, RAX, (uintptr_t)slow_access);
     emit_call_reg(e, RAX);
-    emit_alu_ri(e, ALU_ADD, true, RSP, ALIGN);
-    for (size_t i = G_N_ELEMENTS(kept_by_slow); i-- > 0;) {
-        emit_pop(e, kept_by_slow[i]);
-    }
+    end_call(e);
     emit_rr(e, X_TEST32, RDX, RDX);
 }
 
-/* The same with vectors live, which come back by @load unless it faults. */
-static void call_slow_with_vectors(const Code *code, Emit *e, const uint8_t *load)
+/* The same with something live, which comes back unless it faults. */
+static void call_slow_with_live(const Code *code, Emit *e, const uint8_t *vectors, bool stack)
 {
-    emit_call(e, code->save_vectors);
+    emit_call(e, code->save_all);
     call_slow(e);
     uint8_t *fault = emit_jcc(e, CC_E, NULL);
-    emit_call(e, load);
+    if (vectors) {
+        emit_call(e, vectors);
+    }
+    if (stack) {
+        emit_call(e, code->load_stack);
+    }
     emit_rr(e, X_TEST32, RSP, RSP); /* not 0: it worked */
     emit_patch(fault, e->at);
     emit_ret(e);
+}
+
+/* Whatever vectors are. */
+static void slow_by_vectors(const Code *code, Emit *e, bool stack)
+{
+    if (code->vectors) {
+        uint8_t *none = unless_live(e), *wide = NULL;
+        if (code->wide) {
+            wide = if_live(e, CC_E, LIVE_WIDE);
+        }
+        call_slow_with_live(code, e, code->load_vectors, stack);
+        if (code->wide) {
+            emit_patch(wide, e->at);
+            call_slow_with_live(code, e, code->load_wide, stack);
+        }
+        emit_patch(none, e->at);
+    }
+    if (stack) {
+        call_slow_with_live(code, e, NULL, true);
+    } else {
+        call_slow(e);
+        emit_ret(e);
+    }
 }
 
 /* RCX gva, RDX operand, EAX word, the second operand in the frame.  The result in RAX; ZF: it
@@ -259,19 +461,50 @@ static void call_slow_with_vectors(const Code *code, Emit *e, const uint8_t *loa
 static void make_slow(Code *code, Emit *e)
 {
     code->slow = e->at;
-    if (code->vectors) {
-        uint8_t *none = unless_live(e), *wide = NULL;
-        if (code->wide) {
-            wide = if_live(e, CC_E, LIVE_WIDE);
-        }
-        call_slow_with_vectors(code, e, code->load_vectors);
-        if (code->wide) {
-            emit_patch(wide, e->at);
-            call_slow_with_vectors(code, e, code->load_wide);
-        }
+    if (code->stack) {
+        uint8_t *none = unless_stack(e);
+        slow_by_vectors(code, e, true);
         emit_patch(none, e->at);
     }
-    call_slow(e);
+    slow_by_vectors(code, e, false);
+}
+
+/* Load vectors as the word at RSP says they were. */
+static void restore_vectors(const Code *code, Emit *e, unsigned live, const uint8_t *load)
+{
+    emit_alu_mi(e, ALU_CMP, 1, mem_at(RSP, 0), (int32_t)live);
+    uint8_t *other = emit_jcc(e, CC_NE, NULL);
+    emit_call(e, load);
+    emit_patch(other, e->at);
+}
+
+/* A helper for which the stack is live: RAX the function, its first argument in the frame, RDX and
+ * RCX the others.  ZF: it faulted. */
+static void make_slow_stack(Code *code, Emit *e)
+{
+    code->slow_stack = e->at;
+    begin_call(e);
+    emit_load(e, 1, RSI, CPU_MEM(vectors_live));
+    emit_store(e, 8, mem_at(RSP, 0), RSI);
+    emit_call(e, code->save_all);
+    emit_load(e, 8, RSI, frame_argument());
+    emit_rm(e, X_LEA64, RDI, mem_at(REG_CPU, -STATE_BIAS));
+    emit_call_reg(e, RAX);
+    emit_alu_mi(e, ALU_CMP, 1, CPU_MEM(fault), FAULT_NONE);
+    uint8_t *fault = emit_jcc(e, CC_NE, NULL);
+    if (code->vectors) {
+        restore_vectors(code, e, LIVE_LOW, code->load_vectors);
+    }
+    if (code->wide) {
+        restore_vectors(code, e, LIVE_WIDE, code->load_wide);
+    }
+    emit_call(e, code->load_stack);
+    end_call(e);
+    emit_rr(e, X_TEST32, RSP, RSP); /* not 0 */
+    emit_ret(e);
+    emit_patch(fault, e->at);
+    end_call(e);
+    emit_alu_rr(e, ALU_CMP, false, RSP, RSP);
     emit_ret(e);
 }
 
@@ -286,6 +519,11 @@ static void make_fixed(Code *code)
     if (code->vectors) {
         make_vectors(code, &e);
     }
+    if (code->stack) {
+        make_save_stack(code, &e);
+        make_load_stack(code, &e);
+    }
+    make_save_all(code, &e);
     const uint8_t *exit = make_exit(code, &e);
     code->exit_next = make_plain_exit(&e, CODE_NEXT, exit);
     code->exit_stop = make_plain_exit(&e, CODE_STOP, exit);
@@ -295,6 +533,9 @@ static void make_fixed(Code *code)
     code->exit_attention = make_word_exit(&e, CODE_ATTENTION, exit);
     code->exit_fault = make_word_exit(&e, CODE_FAULT, exit);
     make_slow(code, &e);
+    if (code->stack) {
+        make_slow_stack(code, &e);
+    }
     g_assert(!e.full);
     code->fixed = (size_t)(e.at - e.start);
 }
@@ -366,6 +607,7 @@ Code *code_new(const GuestIsa *isa, const CodeOptions *options, GError **error)
     code->host = find_features();
     code->vectors = can_keep_vectors(code);
     code->wide = code->vectors && code->host.avx2 && isa->vector_file.stride == 32;
+    code->stack = isa->stack.stride != 0;
     code->gen = g_new0(Gen, 1);
     make_fixed(code);
     code->used = code->fixed;

@@ -88,11 +88,15 @@ struct Code {
     bool check;   /* see CodeOptions */
     bool vectors; /* the guest's vectors live in the host's registers */
     bool wide;    /* all 32 bytes of them */
+    bool stack;   /* the guest has a stack of floating point registers for the host's */
     /* fixed pieces; all but enter at their address for writing */
     uint64_t (*enter)(DbtCpu *cpu, const void *code);
     const uint8_t *slow;
     const uint8_t *save_vectors, *load_vectors; /* keep all general registers */
     const uint8_t *load_wide;                   /* the same, of LIVE_NONE or LIVE_LOW */
+    const uint8_t *save_stack, *load_stack;     /* of floating point registers, the same */
+    const uint8_t *save_all;                    /* what is live of both */
+    const uint8_t *slow_stack;
     const uint8_t *exit_next, *exit_stop, *exit_link[IR_EXIT_SLOTS], *exit_attention, *exit_fault;
     size_t fixed; /* bytes of the fixed pieces */
     /* one compilation at a time */

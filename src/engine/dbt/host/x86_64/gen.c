@@ -411,7 +411,7 @@ static void gen_popcount(Gen *g, const IrNode *node)
         transform(g, node, X_POPCNT32 | X_W, true);
         return;
     }
-    gen_vectors_to_state(g);
+    gen_ready_for_c(g);
     gen_save_for_call(g);
     gen_load_to(g, RDI, node->a);
     gen_forget_for_call(g);
@@ -536,6 +536,9 @@ static void gen_get(Gen *g, const IrNode *node)
     if (size == 8 && gen_take_carried(g, node)) {
         return;
     }
+    if (gen_meets_stack(g, node->imm, size, false)) {
+        gen_stack_to_state(g);
+    }
     gen_flush_state(g, node->imm, size);
     if (gen_lane(g, node->imm, size, &within) == NO_REG && gen_meets_vectors(g, node->imm, size)) {
         gen_reg(g, (IrVal)g->now); /* right in memory now; who knows later */
@@ -578,6 +581,9 @@ static void gen_put(Gen *g, const IrNode *node)
     unsigned size = 1U << (node->op - IR_PUT8), within;
     unsigned vector = gen_lane(g, node->imm, size, &within);
 
+    if (gen_meets_stack(g, node->imm, size, true)) {
+        gen_stack_to_state(g);
+    }
     if (vector != NO_REG) {
         Src lane = gen_src(g, node->a, size == 8);
         put_lane(g, node, (Lane){ vector, within, size }, lane);
@@ -670,7 +676,8 @@ static bool calls_c(const Gen *g, const IrNode *node)
     unsigned op = node->op;
 
     if (op == IR_CALL) {
-        return !(g->code->isa->helpers[node->imm].flags & HELPER_CANONICAL);
+        return !(g->code->isa->helpers[node->imm].flags & HELPER_CANONICAL) &&
+               gen_stack_host(g, node).form == STACK_CALL;
     }
     return op == IR_VOP || (op == IR_POPCNT64 && !g->code->host.popcnt);
 }
@@ -718,7 +725,9 @@ bool gen_block(Gen *g, Code *code, const IrBlock *ir, Block *block)
     g->ir = ir;
     g->block = block;
     g->insn = g->next_call = g->n_slow = g->n_leaves = g->skip_to = 0;
+    g->n_stack_slow = 0;
     g->vectors = code->vectors ? VECTORS_UNKNOWN : VECTORS_IN_STATE;
+    g->stack = code->stack ? STACK_UNKNOWN : STACK_IN_STATE;
     g->wide = gen_is_wide(g);
     gen_analyse(g);
     gen_find_groups(g);
@@ -732,6 +741,7 @@ bool gen_block(Gen *g, Code *code, const IrBlock *ir, Block *block)
         gen_nodes(g);
     }
     gen_slow_paths(g);
+    gen_stack_slow_paths(g);
     gen_leaves(g);
     if (g->e.full) {
         return false;

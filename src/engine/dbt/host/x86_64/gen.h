@@ -101,7 +101,7 @@ typedef struct Loop {
     Agreed contract[MAX_BOUND];
     IrVal from[LOOP_MAX_CARRIED]; /* values of the first copy */
     uint8_t reg[LOOP_MAX_CARRIED];
-    int vectors;
+    int vectors, stack;
 } Loop;
 
 /* Accesses that share one check of the TLB (gen_merge.c). */
@@ -146,6 +146,15 @@ typedef struct Slow {
     Park park;     /* to be written if it faults */
 } Slow;
 
+/* The same for an instruction of the stack's: its helper is called (gen_x87.c). */
+typedef struct StackSlow {
+    uint8_t *from, *back;
+    uint32_t info;
+    uint8_t gva; /* register */
+    const IrNode *node;
+    Park park;
+} StackSlow;
+
 /* A jump that leaves the block by a place behind its end. */
 typedef struct Leave {
     enum { LEAVE_CHAIN, LEAVE_FAR, LEAVE_HEAD, LEAVE_FAULT, LEAVE_ATTENTION, LEAVE_HELPER } kind;
@@ -171,6 +180,7 @@ typedef struct Gen {
     unsigned skip_to;   /* nodes in front of this one were made along with others */
     enum { VECTORS_UNKNOWN, VECTORS_LIVE, VECTORS_IN_STATE } vectors;
     bool wide; /* live vectors of this block have 32 bytes: some operation is about them */
+    enum { STACK_UNKNOWN, STACK_LIVE, STACK_IN_STATE } stack;
     uint8_t *head;
     /* registers */
     uint16_t owner[16]; /* value, or NO_VALUE */
@@ -196,9 +206,10 @@ typedef struct Gen {
     unsigned n_groups;
     Group groups[MAX_GROUPS];
     uint8_t group_of[IR_MAX_NODES]; /* by node */
-    unsigned n_slow, n_leaves;
+    unsigned n_slow, n_stack_slow, n_leaves;
     Value value[IR_MAX_NODES]; /* behind the nodes': carried around a loop, and groups' addends */
     Slow slow[IR_MAX_NODES];
+    StackSlow stack_slow[IR_MAX_NODES];
     Leave leaves[MAX_LEAVES];
 } Gen;
 
@@ -339,7 +350,25 @@ VectorInsn gen_begin_operation(Gen *g, const IrNode *node);
 void gen_vector_insn(Gen *g, VectorInsn insn, Mem from);
 void gen_end_operation(Gen *g, const IrNode *node, VectorInsn insn);
 
+/* --- gen_x87.c --------------------------------------------------------------------------------
+ * How the host does what @node, a call, does with the stack: .form STACK_CALL if it does not. */
+StackHost gen_stack_host(const Gen *g, const IrNode *node);
+void gen_stack(Gen *g, const IrNode *node, StackHost host);
+void gen_stack_live(Gen *g);
+void gen_stack_to_state(Gen *g);
+/* Some of these bytes of CPU state can be in the host's stack instead; or, for a write, are there,
+ * too. */
+bool gen_meets_stack(const Gen *g, uint64_t offset, unsigned size, bool write);
+/* Vectors and stack are in CPU state, and the host's own as C wants them: C is called. */
+void gen_ready_for_c(Gen *g);
+void gen_stack_slow_paths(Gen *g);
+
 /* --- gen.c, gen_mem.c, gen_flow.c: rules ------------------------------------------------------ */
+/* Find the TLB entry for @size bytes at register @gva: *ret_from is the jump that is taken if it is
+ * not fast, else they are at what is returned.  RAX and RDX change. */
+Mem gen_check_tlb(Gen *g, unsigned gva, unsigned size, unsigned mmu, bool write,
+                  uint8_t **ret_from);
+
 typedef void GenRule(Gen *g, const IrNode *node);
 GenRule gen_load, gen_store, gen_vector_load, gen_vector_store, gen_probe;
 GenRule gen_xchg, gen_xadd, gen_rmw, gen_cas;

@@ -297,10 +297,9 @@ static void call_unless_canonical(Gen *g, const IrNode *node, const Helper *help
 
 static void leave_by_helper(Gen *g, const Leave *leave)
 {
-    if (g->code->vectors) {
-        g->vectors = VECTORS_UNKNOWN;
-        gen_vectors_to_state(g);
-    }
+    g->vectors = g->code->vectors ? VECTORS_UNKNOWN : VECTORS_IN_STATE;
+    g->stack = g->code->stack ? STACK_UNKNOWN : STACK_IN_STATE;
+    gen_ready_for_c(g);
     gen_load_parked(g, RDX, &leave->arguments[1]);
     gen_load_parked(g, RCX, &leave->arguments[2]);
     gen_load_parked(g, RSI, &leave->arguments[0]);
@@ -319,11 +318,16 @@ void gen_call(Gen *g, const IrNode *node)
         call_unless_canonical(g, node, helper);
         return;
     }
+    const StackHost host = gen_stack_host(g, node);
+    if (host.form != STACK_CALL) {
+        gen_stack(g, node, host);
+        return;
+    }
     if (!(helper->flags & HELPER_PURE)) {
         gen_all_state_changes(g);
         gen_flush_all_state(g);
     }
-    gen_vectors_to_state(g);
+    gen_ready_for_c(g);
     gen_save_for_call(g);
     gen_load_to(g, RDX, node->b);
     gen_load_to(g, RCX, node->c);

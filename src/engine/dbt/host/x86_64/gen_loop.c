@@ -88,6 +88,7 @@ static void make_contract(Gen *g)
         loop->contract[loop->n++] = (Agreed){ *binding, (uint8_t)carried };
     }
     loop->vectors = g->vectors;
+    loop->stack = g->stack;
 }
 
 /* Everything is as the contract says. */
@@ -109,6 +110,7 @@ static void begin_round(Gen *g)
         g->value[binding.v].holds++;
     }
     g->vectors = loop->vectors;
+    g->stack = loop->stack;
 }
 
 /* --- the end of a round ----------------------------------------------------------------------- */
@@ -247,12 +249,17 @@ static void look_around(Gen *g)
     g->block->loop[g->loop.body != NULL] = (uint32_t)(kill - g->code->rw);
 }
 
-static void agree_on_vectors(Gen *g)
+static void agree_on_registers(Gen *g)
 {
     if (g->loop.vectors == VECTORS_LIVE) {
         gen_make_live(g);
     } else if (g->loop.vectors == VECTORS_IN_STATE) {
         gen_vectors_to_state(g);
+    }
+    if (g->loop.stack == STACK_LIVE) {
+        gen_stack_live(g);
+    } else if (g->loop.stack == STACK_IN_STATE) {
+        gen_stack_to_state(g);
     }
 }
 
@@ -266,7 +273,7 @@ void gen_loop_back(Gen *g)
         look_around(g);
         return; /* the second copy follows */
     }
-    agree_on_vectors(g);
+    agree_on_registers(g);
     keep_contract(g);
     begin_round(g);
     look_around(g);

@@ -229,6 +229,25 @@ static Slow *emit_leader(Gen *g, const Access *access, const Group *group, Mem *
     return slow;
 }
 
+/* The last byte's page, where the entry was chosen by the first's. */
+static void last_page_to_rdx(Gen *g, unsigned gva, unsigned size)
+{
+    emit_rm(&g->e, X_LEA64, RDX, mem_at(gva, (int)size - 1));
+    emit_alu_ri(&g->e, ALU_AND, true, RDX, -PAGE_SIZE);
+}
+
+Mem gen_check_tlb(Gen *g, unsigned gva, unsigned size, unsigned mmu, bool write, uint8_t **ret_from)
+{
+    size_t tag = write ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read);
+
+    entry_to(g, RAX, gva);
+    last_page_to_rdx(g, gva, size);
+    emit_alu_rm(&g->e, ALU_CMP, true, RDX, entry_mem(mmu, tag));
+    *ret_from = emit_jcc(&g->e, CC_NE, NULL);
+    emit_load(&g->e, 8, RAX, entry_mem(mmu, offsetof(TlbEntry, addend)));
+    return mem_indexed(RAX, gva, 0, 0);
+}
+
 /* The check: behind it, *ret_mem is the host's memory.  The operands must have been fetched before.
  * The result's register is found here (.to): it may be an operand's, so it is written last. */
 static Slow *emit_mem(Gen *g, const Access *access, Mem *ret_mem)
@@ -251,9 +270,7 @@ static Slow *emit_mem(Gen *g, const Access *access, Mem *ret_mem)
         emit_mov(e, true, RDX, gva);
         emit_alu_ri(e, ALU_AND, true, RDX, -PAGE_SIZE | (int)(access->size - 1));
     } else {
-        /* the last byte's page, where the entry was chosen by the first's */
-        emit_rm(e, X_LEA64, RDX, mem_at(gva, (int)access->size - 1));
-        emit_alu_ri(e, ALU_AND, true, RDX, -PAGE_SIZE);
+        last_page_to_rdx(g, gva, access->size);
     }
     emit_alu_rm(e, ALU_CMP, true, RDX, entry_mem(access->mmu, tag_of(access)));
     uint8_t *from = emit_jcc(e, CC_NE, NULL);

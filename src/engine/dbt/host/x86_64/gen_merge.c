@@ -150,7 +150,8 @@ static void lead(Merge *m, unsigned i, unsigned size, const Root *root)
 static bool ends_groups(const Gen *g, const IrNode *node)
 {
     return node->op == IR_CALL &&
-           !(g->code->isa->helpers[node->imm].flags & (HELPER_PURE | HELPER_CANONICAL));
+           !(g->code->isa->helpers[node->imm].flags & (HELPER_PURE | HELPER_CANONICAL)) &&
+           gen_stack_host(g, node).form == STACK_CALL;
 }
 
 void gen_find_groups(Gen *g)

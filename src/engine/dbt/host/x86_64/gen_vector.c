@@ -344,7 +344,8 @@ static unsigned source_bytes(const Gen *g, const IrNode *node)
 
 static bool can_operate(const Gen *g, const IrNode *node)
 {
-    if (!g->code->vectors) {
+    if (!g->code->vectors || gen_meets_stack(g, node->a, 16, true) ||
+        gen_meets_stack(g, node->b, 16, false) || gen_meets_stack(g, node->c, 16, false)) {
         return false;
     }
     const VectorHost *host = host_of(g, node);
@@ -574,7 +575,7 @@ static void call(Gen *g, const IrNode *node)
 
     gen_all_state_changes(g);
     gen_flush_all_state(g);
-    gen_vectors_to_state(g);
+    gen_ready_for_c(g);
     gen_save_for_call(g);
     gen_forget_for_call(g);
     emit_rm(&g->e, X_LEA64, RDI, mem_at(REG_CPU, -STATE_BIAS));
