@@ -240,11 +240,18 @@ static bool back_at_head(const DbtCpu *cpu, RunResult result)
 static bool run_first(DbtCpu *cpu, const Block *block, unsigned *ret_slot)
 {
     Check *check = cpu->check;
-    Block alone = *block;
+    /* not all of it: what the lock guards may change now */
+    Block alone = { .gpa = block->gpa,
+                    .gpa2 = block->gpa2,
+                    .key = block->key,
+                    .guest_bytes = block->guest_bytes,
+                    .n_nodes = block->n_nodes,
+                    .n_insns = block->n_insns,
+                    .uncached = true,
+                    .insns = block->insns,
+                    .nodes = block->nodes };
     uint64_t before;
 
-    alone.uncached = true;
-    memset(alone.next, 0, sizeof(alone.next));
     check->rounds = 0;
     cpu->checking = CHECK_RECORD;
     cpu->tlb = check->tlb;

@@ -39,6 +39,7 @@ typedef struct LogEntry {
     uint64_t arguments[3];
     uint64_t result; /* loaded, old, or the helper's */
     uint8_t fault;   /* cpu->fault afterwards */
+    bool stale;      /* cpu->key_stale after an access: a device moved memory */
     ssize_t before;  /* a helper found this snapshot of the whole state */
     ssize_t after;   /* and left this; an access left this one of its own fields */
     CoreState core;  /* after a helper */

@@ -64,6 +64,7 @@ static bool record_access(DbtCpu *cpu, const Access *access, uint64_t *ret_value
     bool ok = perform(cpu, access, &entry.result);
     cpu->tlb = check->tlb;
     entry.fault = cpu->fault;
+    entry.stale = cpu->key_stale;
     if (ok && moves_bytes(access)) {
         memcpy(entry.bytes, access->bytes, access->size);
     }
@@ -231,6 +232,7 @@ static bool answer_access(DbtCpu *cpu, const Access *access, uint64_t *ret_value
     if (entry->after != CHECK_NO_SNAPSHOT) {
         check_restore(cpu, kept(check, entry->after), true);
     }
+    cpu->key_stale = cpu->key_stale || entry->stale;
     if (entry->fault) {
         cpu->fault = entry->fault;
         return false;

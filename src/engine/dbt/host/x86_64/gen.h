@@ -109,6 +109,7 @@ typedef struct Group {
     uint16_t first, last; /* nodes; the same: none but the first */
     int from, to;         /* bytes touched, relative to the first's address */
     bool write;           /* the entry must be good for writes */
+    bool lost;            /* nobody may follow from here on */
 } Group;
 
 /* A vector instruction but for its source. */
@@ -139,6 +140,7 @@ typedef struct Slow {
     uint8_t vector;     /* of IR_LD128Z: vector register, or NO_REG */
     uint8_t addend;     /* a leader's register to fill; NO_REG: leads nobody */
     const Group *group; /* and those whom it leads */
+    uint16_t others;    /* registers with addends that a store to a device makes wrong */
     uint16_t node;
     Src value;     /* what is stored, or the atomic's operand */
     Src value2;    /* CAS: the new value */
@@ -300,6 +302,8 @@ void gen_begin_groups(Gen *g);
  * addend. */
 const Group *gen_leads(Gen *g, IrVal *ret_addend);
 bool gen_follows(Gen *g, IrVal *ret_addend);
+/* The registers of all addends that are still wanted; those that are in the frame are lost. */
+uint16_t gen_addends(Gen *g);
 /* True if the access must find a page that can be written. */
 bool gen_checks_write(const IrNode *node);
 

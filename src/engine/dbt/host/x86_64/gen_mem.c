@@ -124,6 +124,7 @@ static Slow *add_slow(Gen *g, const Access *access, unsigned gva, uint8_t *from)
                             (uint32_t)access->kind << SLOW_KIND,
                     .gva = (uint8_t)gva,
                     .to = NO_REG,
+                    .others = access->write ? gen_addends(g) : 0,
                     .node = (uint16_t)g->now };
     return slow;
 }
@@ -801,6 +802,9 @@ void gen_slow_paths(Gen *g)
         }
         slow_path(g, slow, store);
         faults[i] = emit_jcc(&g->e, CC_E, NULL);
+        for (uint32_t left = slow->others; left; left &= left - 1) {
+            emit_mov_imm(&g->e, (unsigned)__builtin_ctz(left), 0);
+        }
         if (slow->addend != NO_REG) {
             addend_of_slow(g, slow);
         }

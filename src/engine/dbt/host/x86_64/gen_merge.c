@@ -6,7 +6,8 @@
  * page of one entry, and keeps the entry's addend in a register; the others (followers) use that,
  * or, if it is 0 because the check failed, take the slow path.  A leader that writes serves reads
  * too, as fill() in mmu.c makes no entry fast for writes alone; not the other way round.  What may
- * change the mapping between them, calls of C, begins anew; and so does each round of a loop.
+ * change the mapping between them begins anew: calls of C, each round of a loop.  A store that comes
+ * to a device may change it, too: its slow path sets all addends to 0.
  */
 #include <string.h>
 
@@ -185,6 +186,7 @@ static IrVal addend_value(const Gen *g, unsigned group)
 void gen_begin_groups(Gen *g)
 {
     for (unsigned i = 0; i < g->n_groups; i++) {
+        g->groups[i].lost = false;
         g->value[addend_value(g, i)] = (Value){ .slot = NO_SLOT,
                                                 .reg = NO_REG,
                                                 .kind = VALUE_PLAIN,
@@ -209,10 +211,28 @@ bool gen_follows(Gen *g, IrVal *ret_addend)
 {
     unsigned at = g->group_of[g->now];
 
-    if (at == NO_GROUP || g->groups[at].first == g->now) {
+    if (at == NO_GROUP || g->groups[at].first == g->now || g->groups[at].lost) {
         return false;
     }
     *ret_addend = addend_value(g, at);
     const Value *value = &g->value[*ret_addend];
     return value->reg != NO_REG || value->slot != NO_SLOT;
+}
+
+uint16_t gen_addends(Gen *g)
+{
+    uint16_t regs = 0;
+
+    for (unsigned i = 0; i < g->n_groups; i++) {
+        const Value *value = &g->value[addend_value(g, i)];
+        if (g->groups[i].first >= g->now || g->groups[i].last <= g->now) {
+            continue;
+        }
+        if (value->slot != NO_SLOT) {
+            g->groups[i].lost = true;
+        } else if (value->reg != NO_REG) {
+            regs |= (uint16_t)(1U << value->reg);
+        }
+    }
+    return regs;
 }
