@@ -6,8 +6,8 @@
  * page of one entry, and keeps the entry's addend in a register; the others (followers) use that,
  * or, if it is 0 because the check failed, take the slow path.  A leader that writes serves reads
  * too, as fill() in mmu.c makes no entry fast for writes alone; not the other way round.  What may
- * change the mapping between them begins anew: calls of C, each round of a loop.  A store that comes
- * to a device may change it, too: its slow path sets all addends to 0.
+ * change the mapping between them begins anew: calls of C, each round of a loop.  A store that
+ * comes to a device may change it, too: its slow path sets all addends to 0.
  */
 #include <string.h>
 
