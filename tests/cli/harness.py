@@ -7,6 +7,7 @@ and fails by an AssertionError.
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,8 @@ class Program:
 
     @staticmethod
     def take_terminal():
+        for number in (signal.SIGINT, signal.SIGQUIT):  # a shell's background job ignores them
+            signal.signal(number, signal.SIG_DFL)
         os.close(os.open(os.ttyname(0), os.O_RDWR))  # the first one opened controls the session
 
     def send(self, text):

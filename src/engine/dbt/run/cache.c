@@ -479,7 +479,9 @@ void cache_flush(BlockCache *cache)
     if (cache->backend) {
         cache->backend->code_flush(cache->code);
     }
-    memset(cache->hash, 0, sizeof(cache->hash));
+    for (unsigned i = 0; i < G_N_ELEMENTS(cache->hash); i++) {
+        __atomic_store_n(&cache->hash[i], NULL, __ATOMIC_RELAXED); /* cache_find() may be looking */
+    }
     cache->used = 0;
     cache->full = false;
     cache->before = cache->seen;
