@@ -52,7 +52,8 @@ struct BlockCache {
     /* atomic */
     uint64_t flushes;
     uint64_t translating[2]; /* pages whose bytes are being read, or GPA_NONE */
-    /* held while bytes of code pages are read for translation, or written */
+    /* held while bytes of code pages are read for translation, and while what was made of them is
+     * dropped because they changed */
     pthread_mutex_t code_lock;
     /* lock: lock, taken inside code_lock */
     pthread_mutex_t lock;
@@ -331,16 +332,6 @@ void cache_translate_end(BlockCache *cache)
     pthread_mutex_unlock(&cache->code_lock);
 }
 
-void cache_store_begin(BlockCache *cache)
-{
-    pthread_mutex_lock(&cache->code_lock);
-}
-
-void cache_store_end(BlockCache *cache)
-{
-    pthread_mutex_unlock(&cache->code_lock);
-}
-
 /* Room for a block of @bytes in all. */
 static Block *reserve(BlockCache *cache, size_t bytes)
 {
@@ -607,6 +598,18 @@ static bool is_translating(const BlockCache *cache, uint64_t gpa)
 
     return page == __atomic_load_n(&cache->translating[0], __ATOMIC_SEQ_CST) ||
            page == __atomic_load_n(&cache->translating[1], __ATOMIC_SEQ_CST);
+}
+
+void cache_stored(BlockCache *cache, uint64_t gpa, unsigned len)
+{
+    /* The store, then this look; whoever translates says so, reads, publishes, says that it is
+     * over.  So either the new bytes were read, or one of the two shows, asked in this order. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (is_translating(cache, gpa) || cache_store_hits(cache, gpa, len)) {
+        pthread_mutex_lock(&cache->code_lock);
+        cache_drop(cache, gpa, len);
+        pthread_mutex_unlock(&cache->code_lock);
+    }
 }
 
 bool cache_note_written(BlockCache *cache, uint64_t gpa, uint64_t len)

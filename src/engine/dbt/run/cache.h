@@ -90,14 +90,10 @@ bool cache_is_code(const BlockCache *cache, uint64_t gpa);
  * vCPUs' TLBs. */
 void cache_make_code(BlockCache *cache, uint64_t gpa);
 
-/* Around reading guest bytes, translating and cache_add(): no vCPU can store to a code page
- * meanwhile, and what devices write to the two pages is noted.  Never wait for other vCPUs
- * inside. */
+/* Around reading guest bytes, translating and cache_add(): who writes to the two pages meanwhile
+ * notices, and drops the block when it stands.  Never wait for other vCPUs inside. */
 void cache_translate_begin(BlockCache *cache, uint64_t gpa, uint64_t gpa2);
 void cache_translate_end(BlockCache *cache);
-/* The same lock for a store to a code page: store, then cache_drop(), then unlock. */
-void cache_store_begin(BlockCache *cache);
-void cache_store_end(BlockCache *cache);
 
 /* Store a translation, compiled if there is a back end for that; both pages are code already.
  * NULL: no room, see cache_grow(). */
@@ -114,6 +110,9 @@ void cache_flush(BlockCache *cache);
 bool cache_store_hits(const BlockCache *cache, uint64_t gpa, unsigned len);
 /* True if @block was made from bytes of [@gpa, @gpa + @len). */
 bool block_covers(const Block *block, uint64_t gpa, uint64_t len);
+/* A vCPU has stored @len bytes at @gpa (inside a page) that counts as code: drop what was made of
+ * the old ones, even if that is just being made. */
+void cache_stored(BlockCache *cache, uint64_t gpa, unsigned len);
 /* Drop all blocks made from bytes of the range. */
 void cache_drop(BlockCache *cache, uint64_t gpa, uint64_t len);
 

@@ -471,7 +471,9 @@ static bool attend(DbtCpu *cpu, VcpuExit *exit)
         return false;
     }
     if ((bits & ATTENTION_INTERRUPT) && !cpu->fault && !cpu->debug_hit) {
+        wait_start_running(cpu); /* it may store */
         cpu->isa->poll(cpu);
+        wait_stop_running(cpu);
         cpu->key_stale = true;
     } else {
         __atomic_or_fetch(&cpu->attention, bits & ATTENTION_INTERRUPT, __ATOMIC_SEQ_CST);
@@ -493,7 +495,9 @@ static void handle_fault(DbtCpu *cpu, IrBlock *ir)
     cpu->key_stale = true;
     switch (fault) {
     case FAULT_EXCEPTION:
+        wait_start_running(cpu); /* it stores */
         dbt_deliver(cpu);
+        wait_stop_running(cpu);
         if (cpu->debug.step && !cpu->shutdown) {
             cpu->debug_hit = true;
             cpu->debug_exit = (VcpuExit){ .reason = VCPU_EXIT_DEBUG, .debug = DEBUG_STEP };

@@ -166,15 +166,12 @@ static bool may_store_code(DbtCpu *cpu, uint64_t gpa, unsigned size)
     return true;
 }
 
-/* Store to RAM that holds code. */
-static void store_code(DbtCpu *cpu, const Place *place, uint64_t value, unsigned size)
+/* RAM at @place has changed: so does code that was made of it, or is just being. */
+static void after_store(DbtCpu *cpu, const Place *place, unsigned size)
 {
-    BlockCache *cache = cpu->vm->cache;
-
-    cache_store_begin(cache);
-    ram_store(place->hva, value, size);
-    cache_drop(cache, place->gpa, size);
-    cache_store_end(cache);
+    if (place->flags & PAGE_CODE) {
+        cache_stored(cpu->vm->cache, place->gpa, size);
+    }
 }
 
 static bool needs_drop(const DbtCpu *cpu, const Place *place, unsigned size)
@@ -189,13 +186,12 @@ static bool place_store(DbtCpu *cpu, const Place *place, uint64_t value, unsigne
         device_write(cpu, place->gpa, value, size);
     } else if (!(place->flags & PAGE_WRITE)) {
         device_write(cpu, place->gpa, value, size); /* ROM, which may take commands */
-    } else if (!needs_drop(cpu, place, size)) {
-        ram_store(place->hva, value, size);
     } else {
-        if (!may_store_code(cpu, place->gpa, size)) {
+        if (needs_drop(cpu, place, size) && !may_store_code(cpu, place->gpa, size)) {
             return false;
         }
-        store_code(cpu, place, value, size);
+        ram_store(place->hva, value, size);
+        after_store(cpu, place, size);
     }
     return true;
 }
@@ -344,8 +340,7 @@ uint64_t mmu_atomic_result(AtomicOp op, uint64_t old, uint64_t operand)
 typedef enum Ground {
     GROUND_FAULT, /* recorded */
     GROUND_PLAIN, /* by load and store: nobody can come between */
-    GROUND_RAM,   /* place->hva, by the host's atomics */
-    GROUND_CODE,  /* the same, and code goes with it */
+    GROUND_RAM,   /* place->hva, by the host's atomics; then after_store() */
 } Ground;
 
 /* Prepare a read-modify-write of @size bytes at @gva. */
@@ -368,7 +363,7 @@ static Ground atomic_ground(DbtCpu *cpu, uint64_t gva, unsigned size, unsigned m
     if (!place->hva || !(place->flags & PAGE_WRITE)) {
         return GROUND_PLAIN;
     }
-    return needs_drop(cpu, place, size) ? GROUND_CODE : GROUND_RAM;
+    return GROUND_RAM;
 }
 
 static uint64_t ram_atomic(uint8_t *hva, AtomicOp op, uint64_t operand, unsigned size)
@@ -398,12 +393,7 @@ bool mmu_atomic(DbtCpu *cpu, AtomicOp op, uint64_t gva, uint64_t operand, unsign
                mmu_store(cpu, gva, mmu_atomic_result(op, *ret_old, operand), size, mmu);
     case GROUND_RAM:
         *ret_old = ram_atomic(place.hva, op, operand, size);
-        return true;
-    case GROUND_CODE:
-        cache_store_begin(cpu->vm->cache);
-        *ret_old = ram_atomic(place.hva, op, operand, size);
-        cache_drop(cpu->vm->cache, place.gpa, size);
-        cache_store_end(cpu->vm->cache);
+        after_store(cpu, &place, size);
     }
     return true;
 }
@@ -423,12 +413,7 @@ bool mmu_cas(DbtCpu *cpu, uint64_t gva, uint64_t expected, uint64_t value, unsig
                (*ret_old != expected || mmu_store(cpu, gva, value, size, mmu));
     case GROUND_RAM:
         *ret_old = ram_cas(place.hva, expected, value, size);
-        return true;
-    case GROUND_CODE:
-        cache_store_begin(cpu->vm->cache);
-        *ret_old = ram_cas(place.hva, expected, value, size);
-        cache_drop(cpu->vm->cache, place.gpa, size);
-        cache_store_end(cpu->vm->cache);
+        after_store(cpu, &place, size);
     }
     return true;
 }
@@ -508,9 +493,7 @@ static bool phys_cas(DbtCpu *cpu, uint64_t gpa, uint64_t old, uint64_t value, un
     if (!hva || ram_cas(hva, old, value, size) != old) {
         return false;
     }
-    if (cache_store_hits(cpu->vm->cache, gpa, size)) {
-        cache_drop(cpu->vm->cache, gpa, size);
-    }
+    cache_stored(cpu->vm->cache, gpa, size);
     return true;
 }
 
