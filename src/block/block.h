@@ -49,6 +49,7 @@ typedef struct BlkOptions {
     bool no_backing;       /* leave the backing file alone: what is in it, reads as zeros */
     bool ignore_corrupt;   /* open for writing though marked corrupt: for repair */
     bool may_be_empty;     /* a raw file of no bytes is a disk of none */
+    const char *snapshot;  /* its content rather than the disk's; only to be read */
     size_t metadata_cache; /* bytes; 0: the usual */
     const struct BlkOptions *backing; /* the image that this one is based on */
     const BlkHost *host;              /* NULL: the host itself */

@@ -60,6 +60,7 @@ static bool read_base(const Blk *blk, const BlkOptions *options, BlkOptions *ret
     ret->read_only = true;
     ret->may_be_empty = false;
     ret->backing = NULL;
+    ret->snapshot = NULL;
     return true;
 }
 

@@ -115,6 +115,7 @@ typedef struct BlkMaintenance {
     bool (*snapshot_create)(Blk *blk, const char *name, GError **error);
     bool (*snapshot_delete)(Blk *blk, const char *name, GError **error);
     bool (*snapshot_apply)(Blk *blk, const char *name, GError **error);
+    bool (*empty)(Blk *blk, GError **error);
     bool (*set_backing)(Blk *blk, const char *name, const char *format, GError **error);
     /* As blk_write_compressed(); 1: it does not get smaller, write it as it is. */
     int (*write_compressed)(Blk *blk, uint64_t offset, const void *buf, size_t len);
@@ -128,6 +129,7 @@ bool blk_create_file(const BlkCreate *create, BlkFile *ret_file, GError **error)
 
 /* For drivers: read or write within a request that runs already. */
 int blk_read_inside(Blk *blk, uint64_t offset, void *buf, size_t len);
+int blk_fill_inside(Blk *blk, uint64_t offset, uint64_t len); /* zeros, as data */
 int blk_zero_inside(Blk *blk, uint64_t offset, uint64_t len, BlkZero how);
 /* Forget unpacked data: room in the file was given back. */
 void blk_forget_unpacked(Blk *blk);

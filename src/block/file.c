@@ -22,7 +22,8 @@ static bool open_fd(BlkFile *file, const BlkFileOptions *options, GError **error
     int mode = (file->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
 
     mode |= options->direct ? O_DIRECT : 0;
-    mode |= options->create ? O_CREAT | O_EXCL : 0;
+    mode |= options->create ? O_CREAT : 0;
+    mode |= options->exclusive ? O_EXCL : 0;
     int fd = file->host->open(file->host->opaque, file->path, mode);
     if (fd == -EINVAL && options->direct) {
         set_error(error,

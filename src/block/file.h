@@ -41,7 +41,8 @@ typedef struct BlkFileOptions {
     bool direct;     /* past the page cache */
     bool never_sync; /* blk_file_sync() does nothing */
     bool may_be_empty;
-    bool create; /* it must not be there yet */
+    bool create;    /* if it is not there yet */
+    bool exclusive; /* it must not be */
 } BlkFileOptions;
 
 /* Fails with object, cause and remedy; then @file needs no close. */

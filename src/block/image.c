@@ -17,9 +17,11 @@
 
 bool blk_create_file(const BlkCreate *create, BlkFile *ret_file, GError **error)
 {
-    BlkFileOptions options = {
-        .host = create->host, .path = create->path, .may_be_empty = true, .create = !create->replace
-    };
+    BlkFileOptions options = { .host = create->host,
+                               .path = create->path,
+                               .may_be_empty = true,
+                               .create = true,
+                               .exclusive = !create->replace };
 
     if (!blk_file_open(ret_file, &options, error)) {
         return false;
@@ -164,6 +166,20 @@ bool blk_snapshot_delete(Blk *blk, const char *name, GError **error)
 bool blk_snapshot_apply(Blk *blk, const char *name, GError **error)
 {
     return snapshot(blk, blk->driver->maintenance->snapshot_apply, name, error);
+}
+
+bool blk_empty(Blk *blk, GError **error)
+{
+    if (!blk->driver->maintenance->empty) {
+        return unsupported(blk, "empty", error);
+    }
+    if (!writable(blk, "empty", error)) {
+        return false;
+    }
+    blk_gate_close(&blk->gate);
+    bool good = blk->driver->maintenance->empty(blk, error);
+    blk_gate_open(&blk->gate);
+    return good;
 }
 
 bool blk_set_backing(Blk *blk, const char *name, const char *format, GError **error)

@@ -47,6 +47,7 @@ bool blk_create(const BlkCreate *create, GError **error);
 typedef struct BlkSnapshot {
     char *id, *name;
     uint64_t seconds; /* since 1970 */
+    uint32_t nanoseconds;
     uint64_t state_size, disk_size;
     uint64_t clock_ns;
 } BlkSnapshot;
@@ -67,6 +68,8 @@ typedef struct BlkInfo {
 
 void blk_info(Blk *blk, BlkInfo *ret);
 void blk_info_clear(BlkInfo *info);
+/* Who else has the image open, in words; NULL: nobody.  Newly allocated. */
+char *blk_holder(Blk *blk);
 
 /* --- checking --- */
 
@@ -101,6 +104,9 @@ bool blk_snapshot_apply(Blk *blk, const char *name, GError **error);
 /* Say that the image is based on another, or (@name NULL) on none.  The content is not looked
  * at. */
 bool blk_set_backing(Blk *blk, const char *name, const char *format, GError **error);
+
+/* Forget all that the image has itself: its disk is what that below has. */
+bool blk_empty(Blk *blk, GError **error);
 
 /* Write a whole cluster at @offset, compressed if that makes it smaller.  0 or -errno; the disk's
  * last cluster may be shorter.  -ENOTSUP: the format knows no compression. */

@@ -45,7 +45,7 @@ static int resolve(Blk *blk, uint64_t offset, uint64_t len, unsigned flags, Wher
             return 0;
         }
     }
-    *ret = (Where){ .depth = depth, .extent = { .place = BLK_ZERO, .len = len } };
+    *ret = (Where){ .depth = depth ? depth - 1 : 0, .extent = { .place = BLK_ZERO, .len = len } };
     return 0;
 }
 
@@ -266,7 +266,7 @@ static int flush_inside(Blk *blk)
 
 /* --- zeros and discards --- */
 
-static int write_zeros(Blk *blk, uint64_t offset, uint64_t len)
+int blk_fill_inside(Blk *blk, uint64_t offset, uint64_t len)
 {
     int result = 0;
 
@@ -290,7 +290,7 @@ int blk_zero_inside(Blk *blk, uint64_t offset, uint64_t len, BlkZero how)
         uint64_t done = 0;
         result = blk->driver->zero(blk, offset, len, how, &done);
         if (result > 0) {
-            result = write_zeros(blk, offset, done);
+            result = blk_fill_inside(blk, offset, done);
         }
         offset += done;
         len -= done;

@@ -99,6 +99,18 @@ static bool is_unsupported(int result)
     return result == -EINVAL || result == -ENOLCK || result == -EOPNOTSUPP || result == -ENOSYS;
 }
 
+char *blk_holder(Blk *blk)
+{
+    BlkFile *file = &blk->file;
+    struct stat st;
+
+    if (!file->host->is_locked || is_taken(file, READ | WRITE | RESIZE, DOES_BASE) <= 0 ||
+        file->host->stat(file->host->opaque, file->fd, &st)) {
+        return NULL;
+    }
+    return find_holder(&st);
+}
+
 bool blk_lock(BlkFile *file, BlkLock how, GError **error)
 {
     unsigned does = file->read_only ? READ : READ | WRITE | RESIZE;

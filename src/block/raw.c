@@ -21,6 +21,11 @@ static bool raw_open(Blk *blk, const BlkOptions *options, GError **error)
                   blk->file.path, size, BLK_SECTOR, BLK_SECTOR);
         return false;
     }
+    if (options->snapshot) {
+        set_error(error, "cannot use snapshot '%s' of disk '%s': a raw image has none",
+                  options->snapshot, blk->file.path);
+        return false;
+    }
     if (options->backing) {
         set_error(error, "cannot use disk '%s': a raw image is never based on another",
                   blk->file.path);

@@ -2,14 +2,15 @@
 /*
  * Program insula: the one command of Insula.  Its first word is a verb, a row of the table here.
  *
- * "insula run" becomes the program insula-vm, with the words behind the verb as they are, so its
- * exit status is insula-vm's.
+ * "insula run" becomes the program insula-vm, and "insula disk" insula-disk, with the words behind
+ * the verb as they are, so the exit status is that program's.
  *
  * Threads: main only.
  */
 #include <errno.h>
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,11 +31,13 @@ typedef struct Verb {
 } Verb;
 
 static int run(char **words);
+static int disk(char **words);
 static int help(char **words);
 static int version(char **words);
 
 static const Verb verbs[] = {
     { "run", "--kernel FILE [OPTION]...", "run a virtual machine in the foreground", run },
+    { "disk", "VERB [OPTION]... FILE...", "make, check, convert and change disk images", disk },
     { "help", "[VERB]", "say what there is, or how a verb is used", help },
     { "version", "", "print the version", version },
 };
@@ -75,19 +78,20 @@ static int flush(void)
     return STATUS_DONE;
 }
 
-/* ---- insula-vm ---- */
+/* ---- programs ---- */
 
-/* Become insula-vm; returns only if that fails. */
-static int become_vm(char **words)
+/* Become @program, which the build has in folder @folder, called @name in its usage text; returns
+ * only if that fails. */
+static int become(const char *program, const char *folder, const char *name, char **words)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
-    g_autofree char *path = program_find("insula-vm", "vm");
+    g_autofree char *path = program_find(program, folder);
 
     if (!path) {
-        complain("cannot find program 'insula-vm' beside insula; install it there");
+        complain("cannot find program '%s' beside insula; install it there", program);
         return STATUS_FAILED;
     }
-    g_ptr_array_add(argv, (char *)"insula run"); /* what its usage text calls itself */
+    g_ptr_array_add(argv, (char *)(uintptr_t)name);
     for (char **word = words; *word; word++) {
         g_ptr_array_add(argv, *word);
     }
@@ -101,7 +105,12 @@ static int become_vm(char **words)
 
 static int run(char **words)
 {
-    return become_vm(words);
+    return become("insula-vm", "vm", "insula run", words);
+}
+
+static int disk(char **words)
+{
+    return become("insula-disk", "disk", "insula disk", words);
 }
 
 static void list_verbs(void)
@@ -115,7 +124,7 @@ static void list_verbs(void)
 
 static int help(char **words)
 {
-    char *vm_help[] = { (char *)"--help", NULL };
+    char *program_help[] = { (char *)"--help", NULL };
 
     if (!words[0]) {
         list_verbs();
@@ -129,8 +138,8 @@ static int help(char **words)
         complain("unknown word '%s': help takes one verb", words[1]);
         return STATUS_USAGE;
     }
-    if (verb->act == run) {
-        return become_vm(vm_help);
+    if (verb->act == run || verb->act == disk) {
+        return verb->act(program_help);
     }
     printf("Usage: insula %s %s\n%s.\n", verb->name, verb->usage, verb->help);
     return flush();

@@ -23,7 +23,7 @@ INNER = {
 ONLY = {
     "cli": {"common", "client"},
     "dashboard": {"common", "client"},
-    "disk": {"common", "block"},
+    "disk": {"common", "block", "config"},
 }
 # (who, may never include): a prefix of paths under src/ each.
 NEVER = [

@@ -223,7 +223,7 @@ void qcow2_info(Blk *blk, BlkInfo *ret)
     for (guint i = 0; i < q->snapshots->len; i++) {
         const Qcow2Snapshot *s = &g_array_index(q->snapshots, Qcow2Snapshot, i);
         BlkSnapshot *snapshot = g_new0(BlkSnapshot, 1);
-        *snapshot = (BlkSnapshot){ g_strdup(s->id), g_strdup(s->name), s->seconds,
+        *snapshot = (BlkSnapshot){ g_strdup(s->id), g_strdup(s->name), s->seconds, s->nanoseconds,
                                    s->state_size,   s->disk_size,      s->clock_ns };
         g_ptr_array_add(ret->snapshots, snapshot);
     }

@@ -418,15 +418,17 @@ bool qcow2_header_format(Qcow2Header *h, uint8_t *bytes, size_t len, size_t avoi
         const Qcow2Extension *extension = &g_array_index(h->unknown, Qcow2Extension, i);
         add_bytes(&w, extension->type, extension->bytes, extension->len);
     }
+    /* the names of features are only for people: they give way */
     Writer with_features = w;
     if (h->version >= 3) {
         add_features(&with_features);
         add(&with_features, EXT_END, 0);
     }
-    add(&w, EXT_END, 0);
-    /* the names of features are only for people: they give way */
-    w = h->version >= 3 && !with_features.full && name_len <= len - with_features.at ? with_features
-                                                                                     : w;
+    if (h->version >= 3 && !with_features.full && name_len <= len - with_features.at) {
+        w = with_features;
+    } else {
+        add(&w, EXT_END, 0);
+    }
     if (w.full || name_len > len - w.at || name_len > QCOW2_BACKING_NAME_MAX) {
         set_error(error, "the image's header of %zu bytes has no room for the name '%s'", len,
                   h->backing ? h->backing : "");

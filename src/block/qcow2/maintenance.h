@@ -85,10 +85,12 @@ bool qcow2_repair_counts(Qcow2 *q, GError **error);
 GByteArray *qcow2_snapshots_store(const GArray *snapshots);
 Qcow2Snapshot qcow2_snapshot_copy(const Qcow2Snapshot *snapshot);
 GArray *qcow2_snapshots_copy(const GArray *snapshots);
+/* Let the disk, which is only read, be what it was at snapshot @name. */
+bool qcow2_snapshot_use(Qcow2 *q, const char *name, GError **error);
 
 /* --- resize.c --- */
 
-/* Set room aside for a range of the disk; it reads as what it did. */
+/* Set room aside for a range of the disk that reads as zeros. */
 bool qcow2_preallocate(Blk *blk, uint64_t start, uint64_t end, BlkPreallocation how,
                        GError **error);
 
@@ -102,5 +104,6 @@ bool qcow2_resize(Blk *blk, uint64_t size, BlkPreallocation preallocation, GErro
 bool qcow2_snapshot_create(Blk *blk, const char *name, GError **error);
 bool qcow2_snapshot_delete(Blk *blk, const char *name, GError **error);
 bool qcow2_snapshot_apply(Blk *blk, const char *name, GError **error);
+bool qcow2_empty(Blk *blk, GError **error);
 bool qcow2_set_backing(Blk *blk, const char *name, const char *format, GError **error);
 int qcow2_write_compressed(Blk *blk, uint64_t offset, const void *buf, size_t len);

@@ -273,6 +273,10 @@ bool qcow2_open(Blk *blk, const BlkOptions *options, GError **error)
         clear(q);
         return false;
     }
+    if (options->snapshot && !qcow2_snapshot_use(q, options->snapshot, error)) {
+        clear(q);
+        return false;
+    }
     return true;
 }
 
@@ -294,6 +298,7 @@ static const BlkMaintenance maintenance = {
     .snapshot_create = qcow2_snapshot_create,
     .snapshot_delete = qcow2_snapshot_delete,
     .snapshot_apply = qcow2_snapshot_apply,
+    .empty = qcow2_empty,
     .set_backing = qcow2_set_backing,
     .write_compressed = qcow2_write_compressed,
 };

@@ -188,7 +188,8 @@ static void do_resize(Rig *rig)
 {
     g_autoptr(GError) error = NULL;
     uint64_t size = align_up((uint64_t)g_rand_int_range(rig->random, 1, DISK_MAX), 512);
-    BlkPreallocation how = (BlkPreallocation)MAX(g_rand_int_range(rig->random, -4, 4), 0);
+    gint32 kind = g_rand_int_range(rig->random, -4, 4);
+    BlkPreallocation how = (BlkPreallocation)MAX(kind, 0);
 
     blk_resize(rig->blk, size, how, &error);
     g_assert_no_error(error);

@@ -77,6 +77,24 @@ static bool grow(Qcow2 *q, uint64_t size, GError **error)
     return true;
 }
 
+/* What a smaller disk keeps of its last cluster reads as zeros behind the disk's end, so that
+ * whoever makes it larger again, by whatever program, finds no old data there. */
+static bool shrink(Qcow2 *q, uint64_t size, GError **error)
+{
+    if (!renew(q, size, size, error)) {
+        return false;
+    }
+    g_mutex_unlock(&q->lock);
+    int result = blk_zero_inside(&q->blk, size, align_up(size, q->cluster) - size, BLK_ZERO_UNMAP);
+    g_mutex_lock(&q->lock);
+    result = result ? result : qcow2_write_out(q, true);
+    if (result) {
+        set_error_errno(error, -result, "disk '%s' is smaller now, but not clean at its end",
+                        q->blk.file.path);
+    }
+    return result == 0;
+}
+
 bool qcow2_resize(Blk *blk, uint64_t size, BlkPreallocation preallocation, GError **error)
 {
     Qcow2 *q = qcow2_of(blk);
@@ -89,12 +107,29 @@ bool qcow2_resize(Blk *blk, uint64_t size, BlkPreallocation preallocation, GErro
     }
     g_mutex_lock(&q->lock);
     if (size != old_size) {
-        good = size > old_size ? grow(q, size, error) : renew(q, size, size, error);
+        good = size > old_size ? grow(q, size, error) : shrink(q, size, error);
     }
     g_mutex_unlock(&q->lock);
     if (good && size > old_size && preallocation != BLK_PREALLOCATE_OFF) {
         good = qcow2_preallocate(blk, old_size, size, preallocation, error);
     }
+    return good;
+}
+
+bool qcow2_empty(Blk *blk, GError **error)
+{
+    Qcow2 *q = qcow2_of(blk);
+    g_autofree uint64_t *l1 = NULL;
+
+    g_mutex_lock(&q->lock);
+    bool good = qcow2_settle(q, error);
+    if (good) {
+        Qcow2Rewrite to = qcow2_rewrite_same(q);
+        l1 = g_malloc0(MAX(q->l1_entries, 1) * sizeof(uint64_t));
+        to.l1 = l1;
+        good = qcow2_rewrite(q, &to, error);
+    }
+    g_mutex_unlock(&q->lock);
     return good;
 }
 
@@ -132,9 +167,14 @@ bool qcow2_preallocate(Blk *blk, uint64_t start, uint64_t end, BlkPreallocation 
             continue;
         }
         result = result ? result : qcow2_allocate(blk, at, end - at, &plan);
-        if (!result) {
+        if (!result && plan.start == plan.offset && plan.end == plan.offset + plan.len) {
             at += plan.len;
             result = qcow2_link(blk, &plan, prepare_room(blk, &plan, how));
+        } else if (!result) {
+            /* there is more in its clusters, which is to be copied: let it be a write */
+            (void)qcow2_link(blk, &plan, -ECANCELED);
+            at += plan.len;
+            result = blk_fill_inside(blk, at - plan.len, plan.len);
         } else if (result > 0) {
             result = 0;
         }

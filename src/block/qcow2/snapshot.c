@@ -239,6 +239,28 @@ static bool create(Qcow2 *q, const char *name, GError **error)
     return good;
 }
 
+bool qcow2_snapshot_use(Qcow2 *q, const char *name, GError **error)
+{
+    int number = find_or_fail(q, name, error);
+
+    if (number < 0) {
+        return false;
+    }
+    const Qcow2Snapshot *snapshot = &g_array_index(q->snapshots, Qcow2Snapshot, number);
+    uint64_t *l1 = qcow2_census_l1(q, snapshot);
+    if (!q->blk.read_only || !l1 ||
+        qcow2_l1_needed(q, snapshot->disk_size) > snapshot->l1_entries) {
+        set_error(error, "cannot read snapshot '%s' of disk '%s'", name, q->blk.file.path);
+        g_free(l1);
+        return false;
+    }
+    g_free(q->l1);
+    q->l1 = l1;
+    q->l1_entries = snapshot->l1_entries;
+    q->blk.size = snapshot->disk_size;
+    return true;
+}
+
 bool qcow2_snapshot_create(Blk *blk, const char *name, GError **error)
 {
     Qcow2 *q = qcow2_of(blk);
