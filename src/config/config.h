@@ -67,6 +67,7 @@ typedef struct VmConfig {
     SerialConfig console; /* the virtio-console; SERIAL_NONE: there is no such device */
     GdbConfig gdb;
     bool no_reboot;
+    bool paused;          /* the vCPUs stand until somebody resumes the machine */
     uint32_t log_mask;    /* see common/log.h */
     uint64_t code_cache;  /* bytes of translated code at most; 0: the engine's default */
     bool check;           /* blocks of guest code run on two back ends */

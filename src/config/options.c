@@ -254,6 +254,12 @@ static bool parse_name(VmConfig *config, const char *value, GError **error)
     return set_text(&config->name, "--name", value, error);
 }
 
+static bool parse_paused(VmConfig *config, const char *value, GError **error)
+{
+    config->paused = true;
+    return true;
+}
+
 static bool parse_no_reboot(VmConfig *config, const char *value, GError **error)
 {
     config->no_reboot = true;
@@ -442,6 +448,10 @@ static const Option table[] = {
     { .name = "no-reboot",
       .help = "end when the guest resets the machine",
       .parse = parse_no_reboot },
+    { .name = "paused",
+      .letter = "S",
+      .help = "start with the machine paused",
+      .parse = parse_paused },
     { .name = "log",
       .form = "LIST",
       .words = "all exec code ir int irq mmu io cpu boot virtio device guest kvm gdb firmware",

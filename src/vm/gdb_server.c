@@ -113,7 +113,7 @@ static size_t target_write(void *opaque, unsigned cpu, uint64_t gva, const void 
 
 static void target_resume(void *opaque, const GdbResume *how, const DebugPoint *points, unsigned n)
 {
-    vm_resume(((GdbServer *)opaque)->vm, how, points, n);
+    vm_debug_go(((GdbServer *)opaque)->vm, how, points, n);
 }
 
 static void target_halt(void *opaque)
@@ -141,7 +141,7 @@ static void hang_up(GdbServer *server)
     g_clear_pointer(&server->session, gdb_session_free);
     vm_set_debugger(server->vm, NULL);
     if (!server->killed && vm_halt_now(server->vm)) {
-        vm_resume_all(server->vm);
+        vm_debug_go_all(server->vm);
     }
 }
 

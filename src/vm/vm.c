@@ -54,7 +54,8 @@ typedef struct VmCpu {
     EngineVcpu *vcpu;
     GThread *thread;
     /* lock: vm->mutex */
-    GdbResume order;
+    GdbResume wanted; /* by the debugger, or whoever else lets it run */
+    GdbResume order;  /* that, unless the machine is paused or an event waits to be acted on */
     bool standing;
 } VmCpu;
 
@@ -80,7 +81,9 @@ struct Vm {
     VmDebugger debugger;
     bool debugged; /* .debugger is set */
     bool crashed;  /* a debugger looks at a machine that can't go on */
-    Status status; /* of the end */
+    VmObserver observer;
+    VmState told_state; /* what .observer knows */
+    Status status;      /* of the end */
     int end_signal;
     /* lock: mutex */
     GMutex mutex;
@@ -88,6 +91,7 @@ struct Vm {
     bool quit; /* threads end */
     Event event;
     bool event_told; /* the main thread will look */
+    VmState state;   /* VM_RUNNING, or why it is paused */
 };
 
 /* ---- orders and events; any thread ---- */
@@ -106,13 +110,16 @@ static void order_all(Vm *vm, GdbResume order)
 
 static gboolean act(gpointer data);
 
-/* Note what happened, stop all vCPUs, and have the main thread act.  An end is stronger than
- * anything that was noted before. */
-static void note(Vm *vm, const Event *event)
+/* Note what happened, or that the machine shall be paused, stop all vCPUs, and have the main
+ * thread act.  The first event counts, but an end is stronger; so does the first state. */
+static void note_both(Vm *vm, const Event *event, VmState state)
 {
     g_mutex_lock(&vm->mutex);
     if (vm->event.kind == EVENT_NONE || event->kind == EVENT_END) {
         vm->event = *event;
+    }
+    if (vm->state == VM_RUNNING) {
+        vm->state = state;
     }
     order_all(vm, GDB_STAY);
     bool tell = !vm->event_told;
@@ -121,6 +128,25 @@ static void note(Vm *vm, const Event *event)
     if (tell) {
         g_idle_add_full(G_PRIORITY_HIGH, act, vm, NULL);
     }
+}
+
+static void note(Vm *vm, const Event *event)
+{
+    note_both(vm, event, VM_RUNNING);
+}
+
+void vm_pause(Vm *vm, VmState reason)
+{
+    const Event none = { .kind = EVENT_NONE };
+
+    note_both(vm, &none, reason);
+}
+
+void vm_reset(Vm *vm)
+{
+    const Event event = { .kind = EVENT_RESET };
+
+    note(vm, &event);
 }
 
 static void on_power(void *opaque, MachinePower what, uint8_t value)
@@ -238,7 +264,7 @@ static bool wait_for_stand(Vm *vm)
     return all;
 }
 
-bool vm_halt_now(Vm *vm)
+static bool halt_all(Vm *vm)
 {
     g_mutex_lock(&vm->mutex);
     order_all(vm, GDB_STAY);
@@ -246,12 +272,40 @@ bool vm_halt_now(Vm *vm)
     return wait_for_stand(vm);
 }
 
-static void order_go(Vm *vm, const GdbResume *how)
+static void stand_or_die(Vm *vm)
 {
+    if (!halt_all(vm)) {
+        report("a vCPU doesn't stop: this is a defect of engine %s; ending", vm->engine->name);
+        terminal_restore();
+        _exit(STATUS_FAILED); /* its thread can't be joined, nor its memory freed */
+    }
+}
+
+/* Whether any vCPU is to run now.  Called with the lock held. */
+static bool may_go(const Vm *vm)
+{
+    bool wanted = false;
+
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        wanted |= vm->cpus[i].wanted != GDB_STAY;
+    }
+    return wanted && vm->state == VM_RUNNING && vm->event.kind == EVENT_NONE;
+}
+
+/* Let the vCPUs run that are wanted to, unless the machine is paused. */
+static void go_as_wanted(Vm *vm)
+{
+    g_mutex_lock(&vm->mutex);
+    bool go = may_go(vm);
+    g_mutex_unlock(&vm->mutex);
+    if (!go) {
+        return;
+    }
     clock_resume(vm->clock);
     g_mutex_lock(&vm->mutex);
-    for (unsigned i = 0; i < vm->n_cpus; i++) {
-        vm->cpus[i].order = how ? how[i] : GDB_GO;
+    /* if something came in between, act() is on its way and stops the clock again */
+    for (unsigned i = 0; i < vm->n_cpus && may_go(vm); i++) {
+        vm->cpus[i].order = vm->cpus[i].wanted;
         /* from now on it counts as running, or a stop that comes at once would take it for
          * standing before its thread has seen the order */
         vm->cpus[i].standing &= vm->cpus[i].order == GDB_STAY;
@@ -259,6 +313,109 @@ static void order_go(Vm *vm, const GdbResume *how)
     g_cond_broadcast(&vm->order_changed);
     g_mutex_unlock(&vm->mutex);
 }
+
+/* What each vCPU is wanted to do from now on; @how NULL: @all of them the same. */
+static void want(Vm *vm, const GdbResume *how, GdbResume all)
+{
+    g_mutex_lock(&vm->mutex);
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        vm->cpus[i].wanted = how ? how[i] : all;
+    }
+    g_mutex_unlock(&vm->mutex);
+}
+
+bool vm_halt_now(Vm *vm)
+{
+    want(vm, NULL, GDB_STAY);
+    return halt_all(vm);
+}
+
+static void order_go(Vm *vm, const GdbResume *how)
+{
+    want(vm, how, GDB_GO);
+    go_as_wanted(vm);
+}
+
+/* ---- pause and resume ---- */
+
+static void tell(Vm *vm, VmNotice notice)
+{
+    if (vm->observer.notice) {
+        vm->observer.notice(vm->observer.opaque, notice);
+    }
+}
+
+/* Tell the observer if the machine is paused now and wasn't, or the other way round. */
+static void tell_state(Vm *vm)
+{
+    g_mutex_lock(&vm->mutex);
+    VmState before = vm->told_state, now = vm->state;
+    g_mutex_unlock(&vm->mutex);
+    vm->told_state = now;
+    if ((before == VM_RUNNING) != (now == VM_RUNNING)) {
+        tell(vm, now == VM_RUNNING ? VM_NOTICE_RESUMED : VM_NOTICE_PAUSED);
+    }
+}
+
+void vm_pause_now(Vm *vm, VmState reason)
+{
+    vm_pause(vm, reason);
+    stand_or_die(vm);
+    tell_state(vm);
+}
+
+void vm_resume(Vm *vm)
+{
+    g_mutex_lock(&vm->mutex);
+    vm->state = VM_RUNNING;
+    g_mutex_unlock(&vm->mutex);
+    tell_state(vm);
+    go_as_wanted(vm);
+}
+
+VmState vm_state(Vm *vm)
+{
+    bool wanted = false;
+
+    g_mutex_lock(&vm->mutex);
+    VmState state = vm->state;
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        wanted |= vm->cpus[i].wanted != GDB_STAY;
+    }
+    g_mutex_unlock(&vm->mutex);
+    return state == VM_RUNNING && !wanted ? VM_DEBUG : state;
+}
+
+const char *vm_state_name(VmState state)
+{
+    static const char *const names[] = {
+        [VM_RUNNING] = "running",
+        [VM_PAUSED] = "paused",
+        [VM_PRELAUNCH] = "prelaunch",
+        [VM_IO_ERROR] = "io-error",
+        [VM_GUEST_PANICKED] = "guest-panicked",
+        [VM_INTERNAL_ERROR] = "internal-error",
+        [VM_WATCHDOG] = "watchdog",
+        [VM_SAVING] = "save-vm",
+        [VM_RESTORING] = "restore-vm",
+        [VM_DEBUG] = "debug",
+    };
+
+    return names[state];
+}
+
+void vm_observe(Vm *vm, const VmObserver *observer)
+{
+    vm->observer = observer ? *observer : (VmObserver){ 0 };
+}
+
+void vm_power_button(Vm *vm)
+{
+    tell(vm, VM_NOTICE_POWER_BUTTON);
+    machine_power_button(vm->machine);
+}
+
+/* ---- what came of events ---- */
 
 static void finish(Vm *vm, Status status)
 {
@@ -278,8 +435,16 @@ static void restart(Vm *vm)
     } else if (!machine_reset(vm->machine, &error)) {
         finish(vm, report_error(error));
     } else {
+        tell(vm, VM_NOTICE_RESET);
         order_go(vm, NULL);
     }
+}
+
+/* Let the debugger have the machine, which stands. */
+static void show_debugger(Vm *vm, const GdbStop *stop)
+{
+    want(vm, NULL, GDB_STAY);
+    vm->debugger.stopped(vm->debugger.opaque, stop);
 }
 
 /* A triple fault: say where, for the person who has to find out why. */
@@ -297,7 +462,7 @@ static void crash(Vm *vm, const GdbStop *stop)
     }
     if (vm->debugged) {
         vm->crashed = true;
-        vm->debugger.stopped(vm->debugger.opaque, stop);
+        show_debugger(vm, stop);
     } else {
         finish(vm, STATUS_CRASHED);
     }
@@ -306,7 +471,7 @@ static void crash(Vm *vm, const GdbStop *stop)
 static void debug_stop(Vm *vm, const GdbStop *stop)
 {
     if (vm->debugged) {
-        vm->debugger.stopped(vm->debugger.opaque, stop);
+        show_debugger(vm, stop);
     } else {
         order_go(vm, NULL); /* the debugger left while this was on its way */
     }
@@ -315,7 +480,8 @@ static void debug_stop(Vm *vm, const GdbStop *stop)
 static void act_on(Vm *vm, const Event *event)
 {
     switch (event->kind) {
-    case EVENT_NONE:
+    case EVENT_NONE: /* a pause, or one that is over already */
+        go_as_wanted(vm);
         break;
     case EVENT_POWER_OFF:
         finish(vm, STATUS_DONE);
@@ -356,19 +522,14 @@ static gboolean act(gpointer data)
     Vm *vm = data;
 
     /* once more: a debugger that left meanwhile may have let them go */
-    bool stood = vm_halt_now(vm);
+    stand_or_die(vm);
     g_mutex_lock(&vm->mutex);
     Event event = vm->event;
     vm->event = (Event){ 0 };
     vm->event_told = false;
     g_mutex_unlock(&vm->mutex);
-    if (stood) {
-        act_on(vm, &event);
-    } else {
-        report("a vCPU doesn't stop: this is a defect of engine %s; ending", vm->engine->name);
-        terminal_restore();
-        _exit(STATUS_FAILED); /* its thread can't be joined, nor its memory freed */
-    }
+    tell_state(vm);
+    act_on(vm, &event);
     return G_SOURCE_REMOVE;
 }
 
@@ -380,7 +541,7 @@ void vm_set_debugger(Vm *vm, const VmDebugger *debugger)
     vm->debugger = debugger ? *debugger : (VmDebugger){ 0 };
 }
 
-void vm_resume(Vm *vm, const GdbResume *how, const DebugPoint *points, unsigned n)
+void vm_debug_go(Vm *vm, const GdbResume *how, const DebugPoint *points, unsigned n)
 {
     DebugConfig config = { .n_points = n };
 
@@ -402,14 +563,14 @@ void vm_resume(Vm *vm, const GdbResume *how, const DebugPoint *points, unsigned 
     order_go(vm, how);
 }
 
-void vm_resume_all(Vm *vm)
+void vm_debug_go_all(Vm *vm)
 {
     GdbResume how[ENGINE_MAX_CPUS];
 
     for (unsigned i = 0; i < vm->n_cpus; i++) {
         how[i] = GDB_GO;
     }
-    vm_resume(vm, how, NULL, 0);
+    vm_debug_go(vm, how, NULL, 0);
 }
 
 Machine *vm_machine(Vm *vm)
@@ -454,7 +615,7 @@ static gboolean act_quit(gpointer data)
 
 static gboolean act_power(gpointer data)
 {
-    machine_power_button(((Vm *)data)->machine);
+    vm_power_button(data);
     return G_SOURCE_REMOVE;
 }
 
@@ -487,15 +648,9 @@ static void on_key(void *opaque, EscapeKey key)
 
 void vm_stop_job(Vm *vm)
 {
-    GdbResume orders[ENGINE_MAX_CPUS];
     bool raw = terminal_is_raw();
 
-    g_mutex_lock(&vm->mutex);
-    for (unsigned i = 0; i < vm->n_cpus; i++) {
-        orders[i] = vm->cpus[i].order;
-    }
-    g_mutex_unlock(&vm->mutex);
-    if (!vm_halt_now(vm)) {
+    if (!halt_all(vm)) {
         return;
     }
     terminal_restore();
@@ -503,7 +658,7 @@ void vm_stop_job(Vm *vm)
     if (raw) {
         terminal_raw(vm->raw_fd, NULL);
     }
-    order_go(vm, orders);
+    go_as_wanted(vm);
 }
 
 /* ---- life ---- */
@@ -655,6 +810,7 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
 
     vm->name = g_strdup(config->name ? config->name : config->machine);
     vm->no_reboot = config->no_reboot;
+    vm->state = vm->told_state = config->paused ? VM_PRELAUNCH : VM_RUNNING;
     vm->engine = engine;
     vm->gdb_config = config->gdb;
     vm->gdb_config.path = g_strdup(config->gdb.path);

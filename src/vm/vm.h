@@ -45,8 +45,57 @@ void vm_end_by_signal(Vm *vm, int number);
 /* What Ctrl-Z is to other programs (SIGTSTP): give the terminal back and stop the process; when it
  * continues, so does the machine, for whose clock no time has passed. */
 void vm_stop_job(Vm *vm);
+/* Reset the machine soon; one that is paused stays so.  From any thread. */
+void vm_reset(Vm *vm);
+/* Press the power button (ACPI). */
+void vm_power_button(Vm *vm);
 /* One line on what the machine does now.  Newly allocated. */
 char *vm_status_line(Vm *vm);
+
+/* ---- pause and resume ---- */
+
+/* What the machine does, or why it is paused: no vCPU runs, and its clock stands. */
+typedef enum VmState {
+    VM_RUNNING,
+    VM_PAUSED,    /* somebody asked for it */
+    VM_PRELAUNCH, /* it was started so */
+    VM_IO_ERROR,  /* a disk failed, and it may be mended */
+    VM_GUEST_PANICKED,
+    VM_INTERNAL_ERROR,
+    VM_WATCHDOG,
+    VM_SAVING,
+    VM_RESTORING,
+    VM_DEBUG, /* a debugger holds all vCPUs; only an answer of vm_state() */
+} VmState;
+
+/* Pause the machine soon, from any thread, with any lock held; vm_run() tells the observer when
+ * it stands.  One that is paused already keeps its reason.  A debugger's orders hold on: they
+ * are followed when the machine is resumed. */
+void vm_pause(Vm *vm, VmState reason);
+/* The same, and wait for it (microseconds): after return no vCPU runs. */
+void vm_pause_now(Vm *vm, VmState reason);
+/* Let the machine go on, whatever it was paused for; for its clock no time has passed. */
+void vm_resume(Vm *vm);
+VmState vm_state(Vm *vm);
+/* As QMP's RunState has it. */
+const char *vm_state_name(VmState state);
+
+/* What happens to the machine. */
+typedef enum VmNotice {
+    VM_NOTICE_PAUSED,
+    VM_NOTICE_RESUMED,
+    VM_NOTICE_RESET,
+    VM_NOTICE_POWER_BUTTON,
+} VmNotice;
+
+/* Who is told of it, on the main thread. */
+typedef struct VmObserver {
+    void *opaque;
+    void (*notice)(void *opaque, VmNotice notice);
+} VmObserver;
+
+/* @observer is copied; NULL: nobody is told. */
+void vm_observe(Vm *vm, const VmObserver *observer);
 
 /* ---- for the debugger ---- */
 
@@ -65,8 +114,8 @@ void vm_halt(Vm *vm);
 /* Stop all vCPUs and wait for it; false: one doesn't stop. */
 bool vm_halt_now(Vm *vm);
 /* Let vCPU i go on as @how[i] says, with @n points.  All stand now. */
-void vm_resume(Vm *vm, const GdbResume *how, const DebugPoint *points, unsigned n);
+void vm_debug_go(Vm *vm, const GdbResume *how, const DebugPoint *points, unsigned n);
 /* Let all of them run, without points. */
-void vm_resume_all(Vm *vm);
+void vm_debug_go_all(Vm *vm);
 Machine *vm_machine(Vm *vm);
 const Log *vm_log(Vm *vm);

@@ -304,7 +304,7 @@ static char *make_kernel(void)
     return path;
 }
 
-static Vm *make(const char *script, unsigned cpus, bool no_reboot)
+static Vm *make_config(const char *script, unsigned cpus, bool no_reboot, bool paused)
 {
     g_autoptr(VmConfig) config = vm_config_new();
     g_autoptr(GError) error = NULL;
@@ -315,12 +315,18 @@ static Vm *make(const char *script, unsigned cpus, bool no_reboot)
     config->cpus = cpus;
     config->memory = UINT64_C(32) << 20;
     config->no_reboot = no_reboot;
+    config->paused = paused;
     config->serial.kind = SERIAL_NONE;
     Vm *vm = vm_new(config, &fake_engine, &error);
     g_assert_no_error(error);
     g_assert_true(vm_open(vm, &error));
     g_unlink(kernel);
     return vm;
+}
+
+static Vm *make(const char *script, unsigned cpus, bool no_reboot)
+{
+    return make_config(script, cpus, no_reboot, false);
 }
 
 static const struct {
@@ -397,11 +403,11 @@ static void on_stopped(void *opaque, const GdbStop *stop)
                            stop->signal, stop->debug, stop->reason, (unsigned)stop->address);
     switch (watcher->stops++) {
     case 0:
-        vm_resume(watcher->vm, step, NULL, 0);
+        vm_debug_go(watcher->vm, step, NULL, 0);
         break;
     case 1:
         g_idle_add(halt, watcher->vm);
-        vm_resume(watcher->vm, go, NULL, 0);
+        vm_debug_go(watcher->vm, go, NULL, 0);
         break;
     default:
         vm_end(watcher->vm, STATUS_DONE);
@@ -418,7 +424,7 @@ static gboolean attach(gpointer data)
 
     g_assert_true(vm_halt_now(watcher->vm));
     vm_set_debugger(watcher->vm, &debugger);
-    vm_resume(watcher->vm, go, &point, 1);
+    vm_debug_go(watcher->vm, go, &point, 1);
     return G_SOURCE_REMOVE;
 }
 
@@ -448,7 +454,7 @@ static gboolean halt_and_leave(gpointer data)
     vm_halt(watcher->vm);
     vm_set_debugger(watcher->vm, NULL);
     g_assert_true(vm_halt_now(watcher->vm));
-    vm_resume_all(watcher->vm);
+    vm_debug_go_all(watcher->vm);
     g_idle_add(send_signal, watcher->vm);
     return G_SOURCE_REMOVE;
 }
@@ -471,7 +477,7 @@ static void on_crash_stopped(void *opaque, const GdbStop *stop)
     Watcher *watcher = opaque;
 
     g_string_append_printf(watcher->seen, "signal %d;", stop->signal);
-    vm_resume_all(watcher->vm);
+    vm_debug_go_all(watcher->vm);
 }
 
 static gboolean attach_for_crash(gpointer data)
@@ -496,6 +502,156 @@ static void test_debugger_crash(void)
     g_string_free(watcher.seen, TRUE);
 }
 
+/* ---- pause and resume ---- */
+
+typedef struct PauseRun {
+    Vm *vm;
+    GString *seen;
+    unsigned paused;
+} PauseRun;
+
+/* What it is told; after the first pause it looks whether time stands, resets, and goes on. */
+static void on_notice(void *opaque, VmNotice notice)
+{
+    static const char *const names[] = {
+        [VM_NOTICE_PAUSED] = "paused",
+        [VM_NOTICE_RESUMED] = "resumed",
+        [VM_NOTICE_RESET] = "reset",
+        [VM_NOTICE_POWER_BUTTON] = "button",
+    };
+    PauseRun *run = opaque;
+
+    g_string_append_printf(run->seen, "%s %s;", names[notice], vm_state_name(vm_state(run->vm)));
+    if (notice == VM_NOTICE_PAUSED && !run->paused++) {
+        g_autofree char *before = vm_status_line(run->vm);
+        g_usleep(150000); /* longer than the line's unit of time */
+        g_autofree char *after = vm_status_line(run->vm);
+        g_assert_cmpstr(before, ==, after);
+        g_assert_nonnull(strstr(after, "0 of 2 vCPUs run"));
+        vm_reset(run->vm);
+    } else if (notice == VM_NOTICE_RESET) {
+        vm_resume(run->vm);
+        vm_power_button(run->vm);
+        vm_pause_now(run->vm, VM_PAUSED);
+        vm_resume(run->vm);
+        vm_end(run->vm, STATUS_DONE);
+    }
+}
+
+static gboolean pause_twice(gpointer data)
+{
+    vm_pause(data, VM_IO_ERROR);
+    vm_pause(data, VM_PAUSED); /* the first reason holds */
+    return G_SOURCE_REMOVE;
+}
+
+static void test_pause(void)
+{
+    g_autoptr(Vm) vm = make("spin", 2, false);
+    PauseRun run = { .vm = vm, .seen = g_string_new(NULL) };
+    const VmObserver observer = { &run, on_notice };
+    int number = 0;
+
+    vm_observe(vm, &observer);
+    g_idle_add(pause_twice, vm);
+    g_assert_cmpint(vm_run(vm, &number), ==, STATUS_DONE);
+    g_assert_cmpstr(run.seen->str, ==,
+                    "paused io-error;reset io-error;resumed running;button running;"
+                    "paused paused;resumed running;");
+    g_string_free(run.seen, TRUE);
+}
+
+/* A machine that is taken back before the main thread has looked runs on. */
+static gboolean pause_and_resume(gpointer data)
+{
+    PauseRun *run = data;
+
+    vm_pause(run->vm, VM_PAUSED);
+    vm_resume(run->vm);
+    g_idle_add(send_signal, run->vm);
+    return G_SOURCE_REMOVE;
+}
+
+static void test_pause_taken_back(void)
+{
+    g_autoptr(Vm) vm = make("spin", 2, false);
+    PauseRun run = { .vm = vm, .seen = g_string_new(NULL) };
+    const VmObserver observer = { &run, on_notice };
+    int number = 0;
+
+    vm_observe(vm, &observer);
+    g_idle_add(pause_and_resume, &run);
+    vm_run(vm, &number);
+    g_assert_cmpint(number, ==, SIGTERM);
+    g_assert_cmpstr(run.seen->str, ==, "");
+    g_string_free(run.seen, TRUE);
+}
+
+/* What the guest does next happens after the machine was resumed, and not before. */
+static gboolean resume_later(gpointer data)
+{
+    PauseRun *run = data;
+
+    g_assert_cmpint(vm_state(run->vm), ==, VM_PRELAUNCH);
+    run->paused = 1;
+    vm_resume(run->vm);
+    return G_SOURCE_REMOVE;
+}
+
+static void test_start_paused(void)
+{
+    g_autoptr(Vm) vm = make_config("power-off", 2, false, true);
+    PauseRun run = { .vm = vm };
+    int number = 0;
+
+    g_timeout_add(20, resume_later, &run);
+    g_assert_cmpint(vm_run(vm, &number), ==, STATUS_DONE);
+    g_assert_cmpuint(run.paused, ==, 1);
+}
+
+/* A debugger's orders are followed when the machine is resumed, not while it is paused. */
+static void on_stopped_paused(void *opaque, const GdbStop *stop)
+{
+    const GdbResume go[2] = { GDB_GO, GDB_GO };
+    Watcher *watcher = opaque;
+
+    g_string_append_printf(watcher->seen, "signal %d %s;", stop->signal,
+                           vm_state_name(vm_state(watcher->vm)));
+    if (!watcher->stops++) {
+        vm_pause_now(watcher->vm, VM_PAUSED);
+        g_idle_add(halt, watcher->vm);
+        vm_debug_go(watcher->vm, go, NULL, 0);
+        g_autofree char *line = vm_status_line(watcher->vm);
+        g_assert_nonnull(strstr(line, "0 of 2 vCPUs run"));
+    } else {
+        vm_resume(watcher->vm);
+        g_assert_cmpint(vm_state(watcher->vm), ==, VM_DEBUG);
+        vm_end(watcher->vm, STATUS_DONE);
+    }
+}
+
+static gboolean attach_for_pause(gpointer data)
+{
+    Watcher *watcher = data;
+    const VmDebugger debugger = { watcher, on_stopped_paused, on_ended };
+
+    vm_set_debugger(watcher->vm, &debugger);
+    vm_halt(watcher->vm);
+    return G_SOURCE_REMOVE;
+}
+
+static void test_pause_debugged(void)
+{
+    g_autoptr(Vm) vm = make("spin", 2, false);
+    Watcher watcher = { .vm = vm, .seen = g_string_new(NULL) };
+    int number = 0;
+
+    g_idle_add(attach_for_pause, &watcher);
+    vm_run(vm, &number);
+    g_assert_cmpstr(watcher.seen->str, ==, "signal 2 debug;signal 2 paused;ended 0;");
+    g_string_free(watcher.seen, TRUE);
+}
+
 static void test_status_line(void)
 {
     g_autoptr(Vm) vm = make("spin", 2, false);
@@ -513,6 +669,10 @@ int main(int argc, char **argv)
     g_test_add_func("/vm/debugger", test_debugger);
     g_test_add_func("/vm/debugger-leaves", test_debugger_leaves);
     g_test_add_func("/vm/debugger-crash", test_debugger_crash);
+    g_test_add_func("/vm/pause", test_pause);
+    g_test_add_func("/vm/pause-taken-back", test_pause_taken_back);
+    g_test_add_func("/vm/start-paused", test_start_paused);
+    g_test_add_func("/vm/pause-debugged", test_pause_debugged);
     g_test_add_func("/vm/status-line", test_status_line);
     return g_test_run();
 }
