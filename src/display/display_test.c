@@ -4,9 +4,15 @@
  */
 #include "display/display.h"
 
+#include <glib/gstdio.h>
+#include <linux/input-event-codes.h>
+#include <png.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "display/input.h"
+#include "display/keys.h"
+#include "display/screenshot.h"
 
 enum { RED = 0xff0000, WIDTH = 200, HEIGHT = 50 };
 
@@ -260,6 +266,95 @@ static void test_pointer_movements(void)
     g_assert_cmpuint(taker.pointers, ==, before + 1);
 }
 
+/* --- keys --- */
+
+static const struct {
+    const char *name;
+    unsigned code, set1;
+    uint32_t symbol;
+} keys[] = {
+    { "a", KEY_A, 0x1e, 'A' },          { "ret", KEY_ENTER, 0x1c, 0xff0d },
+    { "up", KEY_UP, 0xc8, 0xff52 },     { "delete", KEY_DELETE, 0xd3, 0xffff },
+    { "f12", KEY_F12, 0x58, 0xffc9 },   { "kp_5", KEY_KP5, 0x4c, 0xffb5 },
+    { "less", KEY_102ND, 0x56, 0 },     { "bracket_left", KEY_LEFTBRACE, 0x1a, '{' },
+    { "alt_r", KEY_RIGHTALT, 0xb8, 0 }, { "print", KEY_SYSRQ, 0xb7, 0xff61 },
+};
+
+static void test_key_names(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        g_assert_cmpuint(keys_by_name(keys[i].name), ==, keys[i].code);
+        g_assert_cmpstr(keys_name(keys[i].code), ==, keys[i].name);
+        g_assert_cmphex(keys_set1(keys[i].code), ==, keys[i].set1);
+        g_assert_cmpuint(keys_by_set1(keys[i].set1), ==, keys[i].code);
+        if (keys[i].symbol) {
+            g_assert_cmpuint(keys_by_symbol(keys[i].symbol), ==, keys[i].code);
+        }
+    }
+    g_assert_cmpuint(keys_by_name("no such key"), ==, 0);
+    g_assert_cmpuint(keys_by_symbol(0), ==, 0);
+    g_assert_cmpuint(keys_by_set1(0), ==, 0);
+    g_assert_null(keys_name(KEY_RESERVED));
+}
+
+static void test_keys_are_sent(void)
+{
+    const unsigned codes[] = { KEY_LEFTCTRL, KEY_LEFTALT, KEY_DELETE };
+    g_autoptr(Input) input = input_new();
+    Taker taker;
+
+    taker_init(&taker, false);
+    input_add(input, &taker.sink);
+    keys_send(input, codes, 3);
+    g_assert_cmpuint(taker.keys, ==, 6);
+    g_assert_cmpuint(taker.code, ==, KEY_LEFTCTRL); /* the first goes up last */
+    g_assert_false(taker.down);
+    input_remove(input, &taker.sink);
+}
+
+/* --- screenshots --- */
+
+static void test_screenshot_is_a_png(void)
+{
+    g_autoptr(Display) display = display_new();
+    Picture picture = { .width = WIDTH, .height = HEIGHT, .n_dots = 1, .dots = { { 7, 3 } } };
+    g_autofree char *path = NULL;
+    png_image image = { .version = PNG_IMAGE_VERSION };
+    uint8_t pixels[HEIGHT][WIDTH][3];
+
+    close(g_file_open_tmp("insula-screen-XXXXXX", &path, NULL));
+    display_attach(display, &(DisplaySource){ &picture, draw });
+    g_assert_true(screenshot_write(display, SCREENSHOT_PNG, path, NULL));
+    g_assert_true(png_image_begin_read_from_file(&image, path));
+    g_assert_cmpuint(image.width, ==, WIDTH);
+    g_assert_cmpuint(image.height, ==, HEIGHT);
+    image.format = PNG_FORMAT_RGB;
+    g_assert_true(png_image_finish_read(&image, NULL, pixels, 0, NULL));
+    g_assert_cmphex(pixels[3][7][0], ==, 0xff);
+    g_assert_cmphex(pixels[3][7][1], ==, 0);
+    g_assert_cmphex(pixels[3][8][0], ==, 0);
+    display_attach(display, NULL);
+    g_unlink(path);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(screenshot_write(display, SCREENSHOT_PNG, "/nowhere/x.png", &error));
+    g_assert_nonnull(error);
+}
+
+static void test_screenshot_is_a_ppm(void)
+{
+    g_autoptr(Display) display = display_new();
+    Picture picture = { .width = WIDTH, .height = HEIGHT, .n_dots = 1, .dots = { { 1, 0 } } };
+    static const char header[] = "P6\n200 50\n255\n";
+
+    display_attach(display, &(DisplaySource){ &picture, draw });
+    g_autoptr(GByteArray) file = screenshot_take(display, SCREENSHOT_PPM, NULL);
+    g_assert_cmpuint(file->len, ==, strlen(header) + WIDTH * HEIGHT * 3);
+    g_assert_true(!memcmp(file->data, header, strlen(header)));
+    g_assert_cmphex(file->data[strlen(header) + 3], ==, 0xff);
+    g_assert_false(screenshot_write_fd(display, SCREENSHOT_PPM, -1, NULL));
+    display_attach(display, NULL);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -269,5 +364,9 @@ int main(int argc, char **argv)
     g_test_add_func("/input/keys-go-to-the-last-that-is-ready", test_keys);
     g_test_add_func("/input/positions", test_pointer_positions);
     g_test_add_func("/input/movements", test_pointer_movements);
+    g_test_add_func("/keys/names-and-codes", test_key_names);
+    g_test_add_func("/keys/are-sent-and-let-go", test_keys_are_sent);
+    g_test_add_func("/screenshot/png", test_screenshot_is_a_png);
+    g_test_add_func("/screenshot/ppm", test_screenshot_is_a_ppm);
     return g_test_run();
 }
