@@ -14,12 +14,19 @@
 enum {
     HASH_BITS = 17,
     GRANULE = 64, /* bytes per bit of a page's map of code */
+    /* A page without blocks that is stored to so often holds data now.  To make it code again takes
+     * a look at all TLBs, so each time the page is given twice as long to show what it is. */
+    IDLE_STORES = 32,
+    IDLE_STORES_MAX = 1024,
     SEEN_BITS = 19,
 };
 
-/* A page of RAM that holds code.  Never freed: it will hold code again. */
+/* A page of RAM that holds code, or did.  Never freed: it will hold code again. */
 typedef struct CodePage {
     uint64_t map;           /* atomic: a bit per granule that some block covers */
+    bool is_code;           /* atomic; set in exclusive sections, cleared under code_lock */
+    unsigned idle;          /* atomic: stores since the last block */
+    unsigned patience;      /* atomic: so many of them make it data */
     Block *blocks;          /* lock */
     struct CodePage *other; /* lock; the one that was made before this */
 } CodePage;
@@ -247,7 +254,9 @@ bool cache_may_hold(const BlockCache *cache, uint64_t gpa)
 
 bool cache_is_code(const BlockCache *cache, uint64_t gpa)
 {
-    return find_page(cache, gpa);
+    const CodePage *page = find_page(cache, gpa);
+
+    return page && __atomic_load_n(&page->is_code, __ATOMIC_SEQ_CST);
 }
 
 void cache_make_code(BlockCache *cache, uint64_t gpa)
@@ -256,9 +265,13 @@ void cache_make_code(BlockCache *cache, uint64_t gpa)
     CodePage **slot = page_slot(cache, gpa);
     if (slot && !*slot) {
         CodePage *page = g_new0(CodePage, 1);
+        page->patience = IDLE_STORES;
         page->other = cache->pages;
         cache->pages = page;
         __atomic_store_n(slot, page, __ATOMIC_RELEASE);
+    }
+    if (slot) {
+        __atomic_store_n(&(*slot)->is_code, true, __ATOMIC_SEQ_CST);
     }
     pthread_mutex_unlock(&cache->lock);
 }
@@ -299,6 +312,7 @@ static void page_add(BlockCache *cache, Block *block, unsigned which, unsigned f
     if (page) {
         block->page_next[which] = page->blocks;
         page->blocks = block;
+        __atomic_store_n(&page->idle, 0, __ATOMIC_RELAXED);
         __atomic_or_fetch(&page->map, granules(from, to), __ATOMIC_SEQ_CST);
     }
 }
@@ -320,10 +334,15 @@ static void set_translating(BlockCache *cache, uint64_t gpa, uint64_t gpa2)
     __atomic_store_n(&cache->translating[1], gpa2, __ATOMIC_SEQ_CST);
 }
 
-void cache_translate_begin(BlockCache *cache, uint64_t gpa, uint64_t gpa2)
+bool cache_translate_begin(BlockCache *cache, uint64_t gpa, uint64_t gpa2)
 {
     pthread_mutex_lock(&cache->code_lock);
+    if (!cache_is_code(cache, gpa) || (gpa2 != GPA_NONE && !cache_is_code(cache, gpa2))) {
+        pthread_mutex_unlock(&cache->code_lock);
+        return false;
+    }
     set_translating(cache, align_down(gpa, PAGE_SIZE), gpa2);
+    return true;
 }
 
 void cache_translate_end(BlockCache *cache)
@@ -600,6 +619,26 @@ static bool is_translating(const BlockCache *cache, uint64_t gpa)
            page == __atomic_load_n(&cache->translating[1], __ATOMIC_SEQ_CST);
 }
 
+/* @gpa's page was stored to while no block was there: when that goes on it counts as data again. */
+static void note_idle(BlockCache *cache, uint64_t gpa)
+{
+    CodePage *page = find_page(cache, gpa);
+
+    if (!page || __atomic_load_n(&page->map, __ATOMIC_RELAXED) ||
+        __atomic_add_fetch(&page->idle, 1, __ATOMIC_RELAXED) <
+            __atomic_load_n(&page->patience, __ATOMIC_RELAXED)) {
+        return;
+    }
+    pthread_mutex_lock(&cache->code_lock); /* who translates looks at .is_code inside */
+    if (!__atomic_load_n(&page->map, __ATOMIC_SEQ_CST)) {
+        __atomic_store_n(&page->is_code, false, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&page->idle, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&page->patience, MIN(page->patience * 2, IDLE_STORES_MAX),
+                         __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&cache->code_lock);
+}
+
 void cache_stored(BlockCache *cache, uint64_t gpa, unsigned len)
 {
     /* The store, then this look; whoever translates says so, reads, publishes, says that it is
@@ -609,6 +648,8 @@ void cache_stored(BlockCache *cache, uint64_t gpa, unsigned len)
         pthread_mutex_lock(&cache->code_lock);
         cache_drop(cache, gpa, len);
         pthread_mutex_unlock(&cache->code_lock);
+    } else {
+        note_idle(cache, gpa);
     }
 }
 

@@ -84,15 +84,16 @@ Block *cache_find(BlockCache *cache, uint64_t gpa, uint32_t key);
 
 /* False where RAM was not expected when the cache was made: code there isn't kept. */
 bool cache_may_hold(const BlockCache *cache, uint64_t gpa);
-/* True if the page of @gpa already counts as code. */
+/* True if the page of @gpa counts as code now. */
 bool cache_is_code(const BlockCache *cache, uint64_t gpa);
 /* Make it so; the caller is in an exclusive section and then removes fast write entries of all
  * vCPUs' TLBs. */
 void cache_make_code(BlockCache *cache, uint64_t gpa);
 
 /* Around reading guest bytes, translating and cache_add(): who writes to the two pages meanwhile
- * notices, and drops the block when it stands.  Never wait for other vCPUs inside. */
-void cache_translate_begin(BlockCache *cache, uint64_t gpa, uint64_t gpa2);
+ * notices, and drops the block when it stands.  Never wait for other vCPUs inside.  False: a page
+ * does not count as code, make it so first. */
+bool cache_translate_begin(BlockCache *cache, uint64_t gpa, uint64_t gpa2);
 void cache_translate_end(BlockCache *cache);
 
 /* Store a translation, compiled if there is a back end for that; both pages are code already.
@@ -111,7 +112,8 @@ bool cache_store_hits(const BlockCache *cache, uint64_t gpa, unsigned len);
 /* True if @block was made from bytes of [@gpa, @gpa + @len). */
 bool block_covers(const Block *block, uint64_t gpa, uint64_t len);
 /* A vCPU has stored @len bytes at @gpa (inside a page) that counts as code: drop what was made of
- * the old ones, even if that is just being made. */
+ * the old ones, even if that is just being made.  A page that is stored to again and again while
+ * there is no block in it stops counting as code. */
 void cache_stored(BlockCache *cache, uint64_t gpa, unsigned len);
 /* Drop all blocks made from bytes of the range. */
 void cache_drop(BlockCache *cache, uint64_t gpa, uint64_t len);

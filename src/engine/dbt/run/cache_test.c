@@ -35,7 +35,8 @@ static void bench_free(Bench *b)
 
 static bool add(Bench *b, uint64_t gpa)
 {
-    cache_translate_begin(b->cache, gpa, GPA_NONE);
+    cache_make_code(b->cache, gpa);
+    g_assert_true(cache_translate_begin(b->cache, gpa, GPA_NONE));
     bool done = cache_add(b->cache, b->ir, gpa, GPA_NONE, 0);
     cache_translate_end(b->cache);
     return done;
@@ -126,6 +127,33 @@ static void test_small_limit(void)
     bench_free(&b);
 }
 
+/* Only what was translated and what goes on to be stored to. */
+static void test_data_again(void)
+{
+    enum { CODE = 3 * PAGE_SIZE, STORES = 1000 };
+    Bench b = bench_new(0);
+
+    g_assert_false(cache_is_code(b.cache, CODE));
+    g_assert_false(cache_translate_begin(b.cache, CODE, GPA_NONE));
+    g_assert_true(add(&b, CODE));
+    for (unsigned i = 0; i < STORES; i++) {
+        cache_stored(b.cache, CODE + 0x800, 8); /* beside the code */
+    }
+    g_assert_true(cache_is_code(b.cache, CODE));
+    g_assert_nonnull(cache_find(b.cache, CODE, 0));
+    cache_stored(b.cache, CODE + 3, 1);
+    g_assert_null(cache_find(b.cache, CODE, 0));
+    g_assert_true(cache_is_code(b.cache, CODE)); /* it may well be translated again */
+    for (unsigned i = 0; i < STORES; i++) {
+        cache_stored(b.cache, CODE + i % 512 * 8, 8);
+    }
+    g_assert_false(cache_is_code(b.cache, CODE));
+    g_assert_false(cache_translate_begin(b.cache, CODE, GPA_NONE));
+    g_assert_true(add(&b, CODE));
+    g_assert_true(cache_is_code(b.cache, CODE));
+    bench_free(&b);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -133,5 +161,6 @@ int main(int argc, char **argv)
     g_test_add_func("/cache/grows for what comes again", test_grows_for_what_comes_again);
     g_test_add_func("/cache/stays for what is new", test_stays_for_what_is_new);
     g_test_add_func("/cache/a small limit", test_small_limit);
+    g_test_add_func("/cache/data again", test_data_again);
     return g_test_run();
 }

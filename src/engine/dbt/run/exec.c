@@ -254,13 +254,16 @@ static bool translate(DbtCpu *cpu, Wanted *wanted, IrBlock *ir)
 }
 
 /* As translate(), inside the cache's code lock, and stored there.  *ret_more: the second page is
- * needed.  NULL without it: the cache is full. */
+ * needed.  NULL without it: the cache is full, or the page became data meanwhile. */
 static Block *translate_cached(DbtCpu *cpu, Wanted *wanted, IrBlock *ir, bool *ret_more)
 {
     BlockCache *cache = cpu->vm->cache;
     Block *block = NULL;
 
-    cache_translate_begin(cache, wanted->gpa, wanted->gpa2);
+    *ret_more = false;
+    if (!cache_translate_begin(cache, wanted->gpa, wanted->gpa2)) {
+        return NULL;
+    }
     *ret_more = !translate(cpu, wanted, ir);
     if (!*ret_more) {
         block = cache_add(cache, ir, wanted->gpa, wanted->gpa2, (uint32_t)cpu->key);

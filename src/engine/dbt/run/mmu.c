@@ -78,6 +78,17 @@ static void place_of(const TlbEntry *entry, uint64_t gva, Place *ret_place)
         ret_place->flags & PAGE_RAM ? (uint8_t *)(uintptr_t)(gva + entry->addend) : NULL;
 }
 
+/* A page that counted as code when @entry was filled may hold data now: stores to it are fast. */
+static void renew(DbtCpu *cpu, TlbEntry *entry)
+{
+    if ((entry->page & PAGE_CODE) && !cache_is_code(cpu->vm->cache, entry->page)) {
+        entry->page &= ~(uint64_t)PAGE_CODE;
+        if ((entry->page & PAGE_WRITE) && !(entry->page & PAGE_WATCH)) {
+            entry->write ^= TAG_SLOW;
+        }
+    }
+}
+
 /* Where @gva is, for @access (not MMU_FETCH), faulting if need be. */
 static bool resolve(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, Place *ret_place)
 {
@@ -89,6 +100,8 @@ static bool resolve(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, P
             return false;
         }
         entry = fill(cpu, gva, mmu, &page);
+    } else if (access == MMU_WRITE) {
+        renew(cpu, entry);
     }
     place_of(entry, gva, ret_place);
     return true;

@@ -902,7 +902,6 @@ static void side_init(Side *side, const Backend *backend)
     g_assert_true(dbt_vm_set_backend(side->vm, backend, NULL));
     side->cpu = (RandomCpu *)dbt_cpu_new(side->vm, 0);
     side->cpu->base.watch_active = true;
-    cache_make_code(side->vm->cache, CODE_PAGE * PAGE_SIZE);
 }
 
 static void side_free(Side *side)
@@ -963,12 +962,16 @@ static void side_run(Side *side, const IrBlock *ir, const Start *start)
     memcpy(side->cpu->word, start->word, sizeof(start->word));
     side->cpu->rounds = start->rounds;
     side->cpu->mxcsr = start->mxcsr;
-    cache_translate_begin(cache, start->gpa, start->gpa2);
+    cache_make_code(cache, start->gpa);
+    if (start->gpa2 != GPA_NONE) {
+        cache_make_code(cache, start->gpa2);
+    }
+    g_assert_true(cache_translate_begin(cache, start->gpa, start->gpa2));
     Block *block = cache_add(cache, ir, start->gpa, start->gpa2, start->key);
     if (!block) {
         cache_translate_end(cache);
         cache_flush(cache);
-        cache_translate_begin(cache, start->gpa, start->gpa2);
+        g_assert_true(cache_translate_begin(cache, start->gpa, start->gpa2));
         block = cache_add(cache, ir, start->gpa, start->gpa2, start->key);
         g_assert_nonnull(block);
     }
