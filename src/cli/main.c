@@ -36,7 +36,7 @@ static int help(char **words);
 static int version(char **words);
 
 static const Verb verbs[] = {
-    { "run", "--kernel FILE [OPTION]...", "run a virtual machine in the foreground", run },
+    { "run", "DISK [OPTION]...", "run a virtual machine in the foreground", run },
     { "disk", "VERB [OPTION]... FILE...", "make, check, convert and change disk images", disk },
     { "help", "[VERB]", "say what there is, or how a verb is used", help },
     { "version", "", "print the version", version },
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
     char *nothing[] = { NULL };
 
     if (argc < 2) {
-        complain("no verb; try insula run --kernel FILE, or insula help");
+        complain("no verb; try insula run DISK, or insula help");
         return STATUS_USAGE;
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {

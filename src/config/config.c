@@ -5,15 +5,14 @@
 #include "config/config.h"
 
 #include "common/error.h"
+#include "config/limits.h"
 
 VmConfig *vm_config_new(void)
 {
     VmConfig *config = g_new0(VmConfig, 1);
 
-    config->machine = g_strdup("micro");
     config->engine = g_strdup("auto");
     config->cpus = 1;
-    config->memory = UINT64_C(512) << 20;
     config->disks = g_ptr_array_new_with_free_func((GDestroyNotify)disk_config_free);
     config->nets = g_ptr_array_new_with_free_func((GDestroyNotify)net_config_free);
     config->forwards = g_ptr_array_new_with_free_func((GDestroyNotify)forward_config_free);
@@ -75,8 +74,25 @@ static bool check_nets(const VmConfig *config, GError **error)
     return true;
 }
 
+void vm_config_settle(VmConfig *config)
+{
+    bool whole = !config->kernel || config->firmware;
+
+    if (!config->machine) {
+        config->machine = g_strdup(whole ? "pc" : "micro");
+    }
+    if (!config->memory) {
+        config->memory = whole ? CONFIG_MEMORY_WHOLE : CONFIG_MEMORY_USUAL;
+    }
+}
+
 bool vm_config_check(const VmConfig *config, GError **error)
 {
+    if (!config->kernel && !config->firmware && !config->disks->len) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "there is nothing to start: name a disk, or a kernel with --kernel FILE");
+        return false;
+    }
     if (!config->kernel && (config->initrd || config->append)) {
         set_error_code(error, INSULA_ERROR_USAGE,
                        "--initrd and --append are for a kernel: name it with --kernel FILE");

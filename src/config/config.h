@@ -20,6 +20,7 @@ typedef struct DiskConfig {
     char *file;
     char *format; /* NULL: not said, which is raw */
     bool read_only;
+    unsigned boot; /* its place in the boot order, from 1 on; 0: not said */
 } DiskConfig;
 
 typedef enum SerialKind {
@@ -49,11 +50,11 @@ typedef struct GdbConfig {
 
 typedef struct VmConfig {
     char *name;      /* NULL: not said */
-    char *machine;   /* never NULL */
+    char *machine;   /* NULL: not said; never so after vm_config_settle() */
     char *engine;    /* never NULL; "auto": whichever is best here */
     char *cpu_model; /* NULL: the engine's default */
     unsigned cpus;
-    uint64_t memory;          /* bytes of RAM */
+    uint64_t memory;          /* bytes of RAM; 0: not said, never so after vm_config_settle() */
     char *firmware;           /* a name or a file; NULL: what the machine usually has */
     char *firmware_variables; /* file of UEFI variables; NULL: they are forgotten */
     char *kernel;             /* files; NULL: none */
@@ -68,6 +69,7 @@ typedef struct VmConfig {
     GdbConfig gdb;
     bool no_reboot;
     bool paused;          /* the vCPUs stand until somebody resumes the machine */
+    bool verbose;         /* say what was chosen where nothing was said */
     uint32_t log_mask;    /* see common/log.h */
     uint64_t code_cache;  /* bytes of translated code at most; 0: the engine's default */
     bool check;           /* blocks of guest code run on two back ends */
@@ -80,8 +82,12 @@ VmConfig *vm_config_new(void);
 void vm_config_free(VmConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmConfig, vm_config_free)
 
-/* Check what one setting alone can't show, such as a kernel being there at all.  Fails with
- * INSULA_ERROR_USAGE.  Opens no file. */
+/* Choose what was not said and depends on the rest: a disk or firmware means a whole PC, a kernel
+ * alone the quick machine. */
+void vm_config_settle(VmConfig *config);
+
+/* Check what one setting alone can't show, such as there being anything to start.  Fails
+ * with INSULA_ERROR_USAGE.  Opens no file. */
 bool vm_config_check(const VmConfig *config, GError **error);
 
 void disk_config_free(DiskConfig *disk);

@@ -24,6 +24,7 @@ static VmConfig *parse(const char *line, GError **error)
         !vm_config_check(config, error)) {
         return NULL;
     }
+    vm_config_settle(config);
     g_assert_cmpint(action, ==, ACTION_RUN);
     return g_steal_pointer(&config);
 }
@@ -31,12 +32,14 @@ static VmConfig *parse(const char *line, GError **error)
 static const struct {
     const char *line, *message; /* a part of it */
 } refused[] = {
-    { "--append x", "--initrd and --append are for a kernel: name it with --kernel FILE" },
+    { "--append x d.raw", "--initrd and --append are for a kernel: name it with --kernel FILE" },
     { "--firmware uefi,vars=", "--firmware: vars needs a value that isn't empty" },
     { "--kernal x", "unknown option '--kernal'; did you mean '--kernel'?" },
     { "--frobnicate", "unknown option '--frobnicate'; --help lists them all" },
     { "-kernel x", "unknown word '-kernel'; did you mean '--kernel'?" },
-    { "vmlinux", "unknown word 'vmlinux': only options may stand here" },
+    { "", "there is nothing to start: name a disk, or a kernel with --kernel FILE" },
+    { "-x", "unknown word '-x': options start with two dashes" },
+    { "a.raw,size=3", "--disk: unknown setting 'size'" },
     { "--", "unknown word '--'" },
     { "--kernel", "option '--kernel' needs a value: FILE" },
     { "--kernel=", "--kernel needs a value that isn't empty" },
@@ -57,7 +60,6 @@ static const struct {
     { "--code-cache big", "--code-cache 'big' is not a size" },
     { "--check=0", "--check '0' must be a number from 1 to" },
     { "--check=often", "--check 'often' must be a number" },
-    { "--check 5", "unknown word '5'" },
     { "--cpus 0", "--cpus '0' must be a number from 1 to 64" },
     { "--cpus 65", "--cpus '65' must be a number from 1 to 64" },
     { "--cpus 2x", "--cpus '2x' must be a number" },
@@ -205,6 +207,35 @@ static void test_everything(void)
     g_assert_true(config->check);
     g_assert_cmpuint(config->check_every, ==, 7);
     g_assert_cmpuint(config->code_cache, ==, 64 << 20);
+}
+
+/* What is chosen where nothing was said. */
+static void test_settled(void)
+{
+    static const struct {
+        const char *line, *machine;
+        uint64_t memory_mib;
+        unsigned disks;
+    } cases[] = {
+        { "--kernel k", "micro", 512, 0 },
+        { "disk.qcow2", "pc", 1024, 1 },
+        { "a.raw b.raw", "pc", 1024, 2 },
+        { "--kernel k a.raw", "micro", 512, 1 },
+        { "--firmware uefi", "pc", 1024, 0 },
+        { "--kernel k --firmware bios", "pc", 1024, 0 },
+        { "--machine micro d.raw", "micro", 1024, 1 },
+        { "d --memory 64M", "pc", 64, 1 },
+        { "d,format=qcow2 --disk e", "pc", 1024, 2 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(VmConfig) config = parse(cases[i].line, &error);
+        g_assert_no_error(error);
+        g_assert_cmpstr(config->machine, ==, cases[i].machine);
+        g_assert_cmpuint(config->memory, ==, cases[i].memory_mib << 20);
+        g_assert_cmpuint(config->disks->len, ==, cases[i].disks);
+    }
 }
 
 static void test_optional_value(void)
@@ -373,6 +404,7 @@ int main(int argc, char **argv)
     g_test_add_func("/config/forwards", test_forwards);
     g_test_add_func("/config/sizes", test_sizes);
     g_test_add_func("/config/actions", test_actions);
+    g_test_add_func("/config/settled", test_settled);
     g_test_add_func("/config/table", test_table);
     return g_test_run();
 }

@@ -10,6 +10,9 @@
 #define CONFIG_MEMORY_MIN (UINT64_C(1) << 20)
 /* Guest physical addresses have 40 bits on the smallest hosts with KVM. */
 #define CONFIG_MEMORY_MAX (UINT64_C(1) << 39)
+/* Without --memory: enough for a kernel with an initramfs, and for what is installed on disks. */
+#define CONFIG_MEMORY_USUAL (UINT64_C(512) << 20)
+#define CONFIG_MEMORY_WHOLE (UINT64_C(1) << 30)
 /* The unit of RAM regions, see memory/memory.h. */
 #define CONFIG_MEMORY_UNIT UINT64_C(4096)
 
@@ -18,6 +21,7 @@ enum {
     CONFIG_CODE_CACHE_MAX = 1 << 30, /* jumps in it reach 2 GiB */
     CONFIG_CPUS_MAX = 64,            /* as ENGINE_MAX_CPUS */
     CONFIG_DISKS_MAX = 24,           /* slots of virtio-mmio that board micro keeps for disks */
+    CONFIG_BOOT_MAX = 99,            /* more places than disks and networks */
     CONFIG_NAME_MAX = 128,           /* fits a file name with a suffix */
     CONFIG_APPEND_MAX = 2047,        /* the kernel's own COMMAND_LINE_SIZE, less the final 0 */
     CONFIG_SOCKET_MAX = 107,         /* sun_path, less the final 0 */

@@ -74,6 +74,17 @@ static bool parse_queues(void *target, const char *value, GError **error)
     return true;
 }
 
+static bool parse_boot(void *target, const char *value, GError **error)
+{
+    uint64_t boot = 0;
+
+    if (!number_parse(value, "--net: boot", 1, CONFIG_BOOT_MAX, &boot, error)) {
+        return false;
+    }
+    ((NetConfig *)target)->boot = (unsigned)boot;
+    return true;
+}
+
 static bool parse_fd(void *target, const char *value, GError **error)
 {
     uint64_t fd = 0;
@@ -100,17 +111,19 @@ static bool parse_ipv6(void *target, const char *value, GError **error)
 }
 
 static const WordSetting user_settings[] = {
-    { "mac", "52:54:00:...", parse_mac }, { "mtu", "N", parse_mtu },
-    { "queues", "N", parse_queues },      { "host", "on|off", parse_host },
-    { "ipv6", "on|off", parse_ipv6 },     { 0 },
-};
-
-static const WordSetting tap_settings[] = {
-    { "fd", "N", parse_fd },
     { "mac", "52:54:00:...", parse_mac },
     { "mtu", "N", parse_mtu },
     { "queues", "N", parse_queues },
+    { "host", "on|off", parse_host },
+    { "ipv6", "on|off", parse_ipv6 },
+    { "boot", "N", parse_boot },
     { 0 },
+};
+
+static const WordSetting tap_settings[] = {
+    { "fd", "N", parse_fd },     { "mac", "52:54:00:...", parse_mac },
+    { "mtu", "N", parse_mtu },   { "queues", "N", parse_queues },
+    { "boot", "N", parse_boot }, { 0 },
 };
 
 static const WordSetting no_settings[] = { { 0 } };

@@ -23,6 +23,7 @@ typedef struct NetConfig {
     uint8_t mac[NET_MAC_SIZE];
     unsigned mtu;    /* 0: not said */
     unsigned queues; /* pairs of them */
+    unsigned boot;   /* its place in the boot order, from 1 on; 0: not said */
     int fd;          /* of NET_TAP; -1: not said */
     bool host;       /* of NET_USER: the guest reaches the host's loopback interface */
     bool no_ipv6;    /* of NET_USER */

@@ -140,9 +140,21 @@ static bool disk_readonly(void *target, const char *value, GError **error)
     return words_switch(value, "--disk: readonly", &disk->read_only, error);
 }
 
+static bool disk_boot(void *target, const char *value, GError **error)
+{
+    uint64_t boot = 0;
+
+    if (!number_parse(value, "--disk: boot", 1, CONFIG_BOOT_MAX, &boot, error)) {
+        return false;
+    }
+    ((DiskConfig *)target)->boot = (unsigned)boot;
+    return true;
+}
+
 static const WordSetting disk_settings[] = {
     { "format", "raw", disk_format },
     { "readonly", "on|off", disk_readonly },
+    { "boot", "N", disk_boot },
     { 0 },
 };
 
@@ -266,6 +278,12 @@ static bool parse_no_reboot(VmConfig *config, const char *value, GError **error)
     return true;
 }
 
+static bool parse_verbose(VmConfig *config, const char *value, GError **error)
+{
+    config->verbose = true;
+    return true;
+}
+
 static bool parse_log(VmConfig *config, const char *value, GError **error)
 {
     uint32_t mask = 0;
@@ -338,10 +356,11 @@ static bool parse_gdb(VmConfig *config, const char *value, GError **error)
 static const Option table[] = {
     { .name = "machine",
       .form = "NAME",
-      .standard = "micro",
+      .standard = "pc; micro with --kernel",
       .words = "micro pc",
-      .help = "the computer around the CPU",
-      .detail = "insula-vm --describe lists the machines there are.",
+      .help = "kind of computer",
+      .detail = "pc is a whole PC, micro starts a kernel at once and has no PCI. "
+                "insula-vm --describe lists the machines there are.",
       .parse = parse_machine },
     { .name = "engine",
       .form = "NAME",
@@ -364,19 +383,20 @@ static const Option table[] = {
       .parse = parse_cpus },
     { .name = "memory",
       .form = "SIZE",
-      .standard = "512M",
+      .standard = "1G; 512M with --kernel",
       .words = "128M 256M 512M 1G 2G 4G",
-      .help = "RAM: a number and K, M, G or T",
-      .detail = "Units are powers of 1024; 1GiB is the same as 1G.",
+      .help = "RAM, such as 2G",
+      .detail = "A number and K, M, G or T. Units are powers of 1024; 1GiB is the same as 1G.",
       .parse = parse_memory },
     { .name = "firmware",
       .form = "bios|uefi|none|FILE[,vars=FILE]",
+      .standard = "bios; none with --kernel",
       .words = "bios uefi none <file>",
-      .help = "what machine pc starts with",
-      .detail = "bios is SeaBIOS, uefi is OVMF, as the host's packages bring them; none starts the "
-                "kernel directly. Without this option it is none with --kernel, else bios. "
-                "vars names the file that keeps the machine's UEFI variables; it is made when it "
-                "is missing. Without it they are forgotten when the machine ends.",
+      .help = "what a pc starts",
+      .detail =
+          "bios is SeaBIOS, uefi is OVMF, as the host's packages bring them; none starts the "
+          "kernel directly. vars names the file that keeps the machine's UEFI variables; it is "
+          "made when it is missing. Without it they are forgotten when the machine ends.",
       .parse = parse_firmware },
     { .name = "kernel",
       .form = "FILE",
@@ -396,7 +416,9 @@ static const Option table[] = {
       .form = "FILE[,format=raw][,readonly=on]",
       .words = "<file>",
       .help = "a disk, in the order of the guest's names",
-      .detail = "May be given up to 24 times. The format is never guessed: without format it is "
+      .detail = "Firmware boots from disks and then networks, in the order given; with boot=N, "
+                "which networks take too, from the lowest N first. "
+                "May be given up to 24 times. The format is never guessed: without format it is "
                 "raw. With readonly=on the guest can't write, and the file need not be writable. "
                 "A comma in the file's name is written twice.",
       .repeats = true,
@@ -410,8 +432,8 @@ static const Option table[] = {
           "user: the guest is behind the host as behind a router, with DHCP, names and IPv6, "
           "and needs no rights there (see insula-net); host=on lets it reach the host's loopback "
           "interface at 10.0.2.2, ipv6=off leaves it IPv4 alone. tap: a tap device that is open as "
-          "descriptor N. none: no network. Both take mac=, mtu=N and queues=N. May be given up to "
-          "6 times.",
+          "descriptor N. none: no network. Both take mac=, mtu=N, queues=N and boot=N. May be "
+          "given up to 6 times.",
       .repeats = true,
       .parse = parse_net },
     { .name = "forward",
@@ -445,6 +467,10 @@ static const Option table[] = {
       .form = "NAME",
       .help = "name of the machine, for people and process lists",
       .parse = parse_name },
+    { .name = "verbose",
+      .letter = "v",
+      .help = "say what was chosen where nothing was said",
+      .parse = parse_verbose },
     { .name = "no-reboot",
       .help = "end when the guest resets the machine",
       .parse = parse_no_reboot },
@@ -549,7 +575,7 @@ static const Option *find_letter(const char *word)
     return NULL;
 }
 
-/* A word that doesn't start with two dashes. */
+/* A word that starts with one dash, or is nothing but dashes. */
 static bool stray(const char *word, GError **error)
 {
     const char *bare = word + strspn(word, "-");
@@ -557,7 +583,8 @@ static bool stray(const char *word, GError **error)
     if (find(bare)) {
         return usage(error, "unknown word '%s'; did you mean '--%s'?", word, bare);
     }
-    return usage(error, "unknown word '%s': only options may stand here; --help lists them", word);
+    return usage(error, "unknown word '%s': options start with two dashes; --help lists them",
+                 word);
 }
 
 /* The option that @word names, and the value if it stands behind an equals sign. */
@@ -594,8 +621,14 @@ bool options_parse(const char *const *words, VmConfig *config, OptionAction *ret
 
     for (unsigned i = 0; words[i]; i++) {
         const char *value = NULL;
-        const Option *option = split(words[i], &value, error);
 
+        if (words[i][0] != '-') {
+            if (!parse_disk(config, words[i], error)) {
+                return false;
+            }
+            continue;
+        }
+        const Option *option = split(words[i], &value, error);
         if (!option) {
             return false;
         }
@@ -653,8 +686,9 @@ char *options_help(const char *program)
     GString *text = g_string_new(NULL);
 
     g_string_append_printf(text,
-                           "Usage: %s [OPTION]...\n"
-                           "Run a virtual machine in the foreground.\n\n",
+                           "Usage: %s [OPTION]... [DISK]...\n"
+                           "Run a virtual machine in the foreground.  A DISK is the same as --disk "
+                           "DISK.\n\n",
                            program);
     for (const Option *option = table; option->name; option++) {
         if (!option->hidden) {

@@ -4,7 +4,7 @@
  * the manual page and the completion of bash.
  *
  * An option is written "--name VALUE" or "--name=VALUE"; one without a value "--name"; some have
- * a letter, "-p VALUE".  Nothing else may stand on the command line.  A word that isn't
+ * a letter, "-p VALUE".  A word without a dash is the value of a --disk.  An option that isn't
  * known is answered with the nearest one.
  *
  * Threads: no state.

@@ -38,6 +38,7 @@ typedef struct NetPort NetPort;
 typedef struct MachineDisk {
     Blk *blk;           /* from blk_open(); stays the caller's, outlives the machine */
     const char *serial; /* what the guest reads as its id, up to 20 characters; NULL: "insula-N" */
+    unsigned boot;      /* pc: its place in the boot order, from 1 on; 0: not said */
 } MachineDisk;
 
 typedef struct MachineNet {
@@ -45,9 +46,11 @@ typedef struct MachineNet {
     uint8_t mac[6];
     unsigned mtu;    /* 0: the guest isn't told */
     unsigned queues; /* pairs of them */
+    unsigned boot;   /* as of MachineDisk */
 } MachineNet;
 
 typedef struct MachineConfig {
+    const char *name;  /* of the VM, which the guest may read; NULL: none */
     const char *board; /* a name that machine_boards() lists; NULL: the first */
     const Engine *engine;
     const EngineTuning *tuning; /* NULL: as usual */

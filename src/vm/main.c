@@ -15,6 +15,7 @@
 
 #include "common/error.h"
 #include "config/options.h"
+#include "vm/choices.h"
 #include "vm/describe.h"
 #include "vm/names.h"
 #include "vm/report.h"
@@ -80,6 +81,10 @@ static Status run(const VmConfig *config, int *ret_signal)
         return report_error(error);
     }
     name_process(config);
+    if (config->verbose) {
+        g_autofree char *text = choices_text(config);
+        report_lines(text);
+    }
     report("engine %s: %s; CPU %s", engine->name, reason, vm_cpu_model(vm));
     Status status = vm_run(vm, ret_signal);
     g_source_remove(source);
@@ -112,6 +117,7 @@ int main(int argc, char **argv)
     case ACTION_RUN:
         break;
     }
+    vm_config_settle(config);
     Status status = run(config, &number);
     if (number) {
         signals_die(number);

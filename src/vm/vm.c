@@ -699,7 +699,7 @@ static void choose_mac(const VmConfig *config, unsigned index, const NetConfig *
 static bool add_network(Vm *vm, const VmConfig *config, const NetConfig *net, MachineNet *card,
                         GError **error)
 {
-    *card = (MachineNet){ .mtu = net->mtu, .queues = net->queues };
+    *card = (MachineNet){ .mtu = net->mtu, .queues = net->queues, .boot = net->boot };
     choose_mac(config, vm->networks->len, net, card->mac);
     Network *network = network_new(net, card->mac, error);
     if (network) {
@@ -761,7 +761,8 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
                                   .code_limit = config->code_cache };
 
     for (unsigned i = 0; i < vm->disks->len; i++) {
-        disks[i].blk = g_ptr_array_index(vm->disks, i);
+        const DiskConfig *disk = g_ptr_array_index(config->disks, i);
+        disks[i] = (MachineDisk){ .blk = g_ptr_array_index(vm->disks, i), .boot = disk->boot };
     }
     vm->serial = stream_new(&config->serial, "serial", &keys);
     if (config->console.kind != SERIAL_NONE) {
@@ -771,6 +772,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         return false;
     }
     const MachineConfig machine = {
+        .name = config->name,
         .board = config->machine,
         .engine = vm->engine,
         .tuning = &tuning,

@@ -313,6 +313,7 @@ static Vm *make_config(const char *script, unsigned cpus, bool no_reboot, bool p
     config->kernel = g_strdup(kernel);
     config->cpu_model = g_strdup(script);
     config->cpus = cpus;
+    config->machine = g_strdup("micro");
     config->memory = UINT64_C(32) << 20;
     config->no_reboot = no_reboot;
     config->paused = paused;

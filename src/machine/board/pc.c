@@ -23,6 +23,7 @@
 #include "common/error.h"
 #include "machine/board/board.h"
 #include "machine/board/firmware.h"
+#include "machine/board/pc_firmware.h"
 #include "machine/device/debug_port.h"
 #include "machine/device/flash.h"
 #include "machine/device/fw_cfg.h"
@@ -49,6 +50,7 @@
 #define SPACE64     (UINT64_C(32) << 30) /* for BARs beyond 4 GiB, where firmware has put none */
 
 enum { IRQ_TIMER = 0, IRQ_SERIAL = 4, IRQ_RTC = 8, COM1 = 0x3f8 };
+enum { VIRTIO_VENDOR = 0x1af4, VIRTIO_NET_ID = 0x1041 };
 enum { FIRST_VIRTIO = 3, LAST_VIRTIO = 23, ROOT_PORTS = 28, N_ROOT_PORTS = 4, LPC = 31 };
 
 enum { PCIEXBAR = 0x60, DIRECT_ECAM = 0xe0000000U, ECAM_SIZE = 256 << 20, ACPI_TABLES = 0xe0000 };
@@ -77,6 +79,10 @@ struct PcBoard {
     LegacyWires wires;
     Firmware firmware;
     FwCfg *fw_cfg;
+    PcBootList *boot;
+    PcKernel kernel;
+    SmbiosConfig smbios;
+    char *name; /* of .smbios */
     const RamBlock *low_ram;
     uint64_t high_ram;
     unsigned next_device; /* while building */
@@ -282,7 +288,17 @@ static VirtioSlot next_virtio(Machine *m, const char *name)
     };
 }
 
-static void add_virtio(Machine *m, const MachineConfig *config)
+/* The next virtio device can be booted from; @form names it by its number. */
+G_GNUC_PRINTF(3, 0)
+static void note_boot(Machine *m, unsigned order, const char *form)
+{
+    char path[40];
+
+    g_snprintf(path, sizeof(path), form, m->pc->next_device);
+    pc_boot_list_add(m->pc->boot, order, path);
+}
+
+static bool add_virtio(Machine *m, const MachineConfig *config, GError **error)
 {
     VirtioSlot slot = next_virtio(m, "rng0");
     board_add(m, virtio_rng_new(&slot));
@@ -295,6 +311,7 @@ static void add_virtio(Machine *m, const MachineConfig *config)
         g_autofree char *name = g_strdup_printf("disk%zu", i);
         g_autofree char *serial = g_strdup_printf("insula-%zu", i);
         const MachineDisk *disk = &config->disks[i];
+        note_boot(m, disk->boot, "scsi@%x/disk@0,0");
         slot = next_virtio(m, name);
         board_add(m, virtio_blk_new(&slot, disk->blk, disk->serial ? disk->serial : serial));
     }
@@ -303,9 +320,15 @@ static void add_virtio(Machine *m, const MachineConfig *config)
         const MachineNet *net = &config->nets[i];
         VirtioNetConfig card = { .port = net->port, .mtu = net->mtu, .pairs = net->queues };
         memcpy(card.mac, net->mac, sizeof(card.mac));
+        note_boot(m, net->boot, "ethernet@%x/ethernet-phy@0");
         slot = next_virtio(m, name);
+        if (!pc_add_nic_rom(slot.transport_opaque, "efi-virtio.rom", VIRTIO_VENDOR, VIRTIO_NET_ID,
+                            error)) {
+            return false;
+        }
         board_add(m, virtio_net_new(&slot, &card));
     }
+    return true;
 }
 
 /* --- what firmware and kernels are told --- */
@@ -395,6 +418,7 @@ static void add_fw_cfg(Machine *m, const MachineConfig *config)
     }
     fw_cfg_add_file(fw, "etc/e820", e820, n * sizeof(E820Entry));
     add_acpi_files(m);
+    pc_tell_smbios(fw, &m->pc->smbios);
 }
 
 /* A kernel that is started directly finds the chipset as firmware would have left it, but for BARs,
@@ -426,6 +450,7 @@ static void pc_prepare(Machine *m)
                        direct_setup[i].value, direct_setup[i].size);
     }
     gm_pio_write(m->memory, LEVEL_TRIGGERED_PORT, LINES_10_11, 1);
+    pc_place_smbios(m->memory, &m->pc->smbios);
 }
 
 /* A kernel without firmware: the loader and tables in RAM. */
@@ -446,6 +471,20 @@ static bool add_direct_boot(Machine *m, const MachineConfig *config, GError **er
     return m->boot != NULL;
 }
 
+/* What the guest may read about the machine. */
+static void note_identity(PcBoard *pc, const MachineConfig *config)
+{
+    pc->name = g_strdup(config->name);
+    pc->smbios = (SmbiosConfig){
+        .product = "pc-1",
+        .name = pc->name,
+        .uefi = pc->firmware.variables != NULL,
+        .cpus = config->cpus,
+        .low_memory = pc->low_ram->size,
+        .high_memory = pc->high_ram,
+    };
+}
+
 static bool pc_build(Machine *m, const MachineConfig *config, GError **error)
 {
     PcBoard *pc = m->pc = g_new0(PcBoard, 1);
@@ -455,15 +494,21 @@ static bool pc_build(Machine *m, const MachineConfig *config, GError **error)
     g_mutex_init(&pc->wires.lock);
     pc->firmware.variables_fd = -1;
     pc->next_device = FIRST_VIRTIO;
+    pc->boot = pc_boot_list_new();
     if (!add_memory(m, config, error) || !firmware_read(m->memory, config, &pc->firmware, error)) {
         return false;
     }
     add_old_devices(m, config);
     add_chipset(m);
     add_flash(m);
+    note_identity(pc, config);
     add_fw_cfg(m, config);
-    add_virtio(m, config);
-    return pc->firmware.code || add_direct_boot(m, config, error);
+    if (!add_virtio(m, config, error)) {
+        return false;
+    }
+    pc_boot_list_tell(pc->boot, pc->fw_cfg);
+    return pc->firmware.code ? pc_tell_kernel(pc->fw_cfg, config, &pc->kernel, error)
+                             : add_direct_boot(m, config, error);
 }
 
 static void pc_destroy(Machine *m)
@@ -475,6 +520,9 @@ static void pc_destroy(Machine *m)
         if (pc->firmware.variables_fd >= 0) {
             close(pc->firmware.variables_fd);
         }
+        pc_boot_list_free(pc->boot);
+        pc_kernel_clear(&pc->kernel);
+        g_free(pc->name);
         g_mutex_clear(&pc->wires.lock);
         g_free(pc);
     }
