@@ -91,6 +91,27 @@ int blk_zero(Blk *blk, uint64_t offset, uint64_t len, BlkZero how);
  * opened again: the host may have dropped the data that it could not write. */
 int blk_flush(Blk *blk);
 
+/* What a disk has done since it was opened. */
+typedef enum BlkCountKind {
+    BLK_COUNT_READ,
+    BLK_COUNT_WRITE,
+    BLK_COUNT_ZERO,
+    BLK_COUNT_FLUSH,
+    BLK_COUNT_KINDS,
+} BlkCountKind;
+
+typedef struct BlkCount {
+    uint64_t requests, bytes, time_ns; /* that were done */
+    uint64_t failed;                   /* the host refused */
+    uint64_t invalid;                  /* we did */
+} BlkCount;
+
+typedef struct BlkCounters {
+    BlkCount kinds[BLK_COUNT_KINDS];
+} BlkCounters;
+
+void blk_counters(const Blk *blk, BlkCounters *ret);
+
 /* What the disk has somewhere. */
 typedef struct BlkStatus {
     uint64_t len;    /* how far this holds, 1 to what was asked for */

@@ -102,7 +102,12 @@ struct Blk {
     bool unpacked_valid;
     /* atomic */
     const char *broken; /* what was found wrong with the image, in words; NULL: nothing */
+    BlkCounters counters;
 };
+
+/* Count a request that began at @begun_ns, which blk_count_begin() gave (count.c). */
+uint64_t blk_count_begin(void);
+void blk_count_end(Blk *blk, BlkCountKind kind, uint64_t bytes, int result, uint64_t begun_ns);
 
 /* The functions of image.h, for one format.  The gate is closed, but for create and
  * write_compressed.  NULL: the format knows no such thing. */

@@ -312,10 +312,14 @@ int blk_readv(Blk *blk, uint64_t offset, const struct iovec *iov, unsigned n)
 {
     BlkPass pass;
     BlkCursor cursor;
+    uint64_t begun_ns = blk_count_begin();
 
     blk_gate_enter(&blk->gate, &pass);
-    int result = prepare(blk, offset, iov, n, &cursor) ? read_all(blk, offset, &cursor) : -EINVAL;
+    bool inside = prepare(blk, offset, iov, n, &cursor);
+    uint64_t len = inside ? cursor.left : 0;
+    int result = inside ? read_all(blk, offset, &cursor) : -EINVAL;
     blk_gate_leave(&blk->gate, &pass);
+    blk_count_end(blk, BLK_COUNT_READ, len, result, begun_ns);
     return result;
 }
 
@@ -323,16 +327,20 @@ int blk_writev(Blk *blk, uint64_t offset, const struct iovec *iov, unsigned n)
 {
     BlkPass pass;
     BlkCursor cursor;
+    uint64_t begun_ns = blk_count_begin();
 
     if (blk->read_only) {
         return -EROFS;
     }
     blk_gate_enter(&blk->gate, &pass);
-    int result = prepare(blk, offset, iov, n, &cursor) ? write_all(blk, offset, &cursor) : -EINVAL;
+    bool inside = prepare(blk, offset, iov, n, &cursor);
+    uint64_t len = inside ? cursor.left : 0;
+    int result = inside ? write_all(blk, offset, &cursor) : -EINVAL;
     if (!result && blk->sync_writes) {
         result = flush_inside(blk);
     }
     blk_gate_leave(&blk->gate, &pass);
+    blk_count_end(blk, BLK_COUNT_WRITE, len, result, begun_ns);
     return result;
 }
 
@@ -353,6 +361,7 @@ int blk_write(Blk *blk, uint64_t offset, const void *buf, size_t len)
 int blk_zero(Blk *blk, uint64_t offset, uint64_t len, BlkZero how)
 {
     BlkPass pass;
+    uint64_t begun_ns = blk_count_begin();
 
     if (blk->read_only) {
         return -EROFS;
@@ -365,16 +374,19 @@ int blk_zero(Blk *blk, uint64_t offset, uint64_t len, BlkZero how)
         result = flush_inside(blk);
     }
     blk_gate_leave(&blk->gate, &pass);
+    blk_count_end(blk, BLK_COUNT_ZERO, len, result, begun_ns);
     return result;
 }
 
 int blk_flush(Blk *blk)
 {
     BlkPass pass;
+    uint64_t begun_ns = blk_count_begin();
 
     blk_gate_enter(&blk->gate, &pass);
     int result = flush_inside(blk);
     blk_gate_leave(&blk->gate, &pass);
+    blk_count_end(blk, BLK_COUNT_FLUSH, 0, result, begun_ns);
     return result;
 }
 

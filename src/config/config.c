@@ -42,6 +42,7 @@ void vm_config_free(VmConfig *config)
     g_free(config->serial.path);
     g_free(config->console.path);
     g_free(config->gdb.path);
+    g_free(config->qmp.path);
     g_free(config);
 }
 

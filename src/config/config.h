@@ -48,6 +48,12 @@ typedef struct GdbConfig {
     bool wait;     /* the vCPUs stand until gdb says go */
 } GdbConfig;
 
+typedef struct QmpConfig {
+    bool on;
+    char *path; /* of a socket to be made; NULL: .fd is one */
+    int fd;
+} QmpConfig;
+
 typedef struct VmConfig {
     char *name;      /* NULL: not said */
     char *machine;   /* NULL: not said; never so after vm_config_settle() */
@@ -67,6 +73,7 @@ typedef struct VmConfig {
     SerialConfig serial;  /* the UART */
     SerialConfig console; /* the virtio-console; SERIAL_NONE: there is no such device */
     GdbConfig gdb;
+    QmpConfig qmp;
     bool no_reboot;
     bool paused;          /* the vCPUs stand until somebody resumes the machine */
     bool verbose;         /* say what was chosen where nothing was said */

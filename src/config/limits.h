@@ -24,6 +24,7 @@ enum {
     CONFIG_BOOT_MAX = 99,            /* more places than disks and networks */
     CONFIG_NAME_MAX = 128,           /* fits a file name with a suffix */
     CONFIG_APPEND_MAX = 2047,        /* the kernel's own COMMAND_LINE_SIZE, less the final 0 */
+    CONFIG_FD_MAX = 1 << 20,         /* of descriptors that may be passed */
     CONFIG_SOCKET_MAX = 107,         /* sun_path, less the final 0 */
     CONFIG_NETS_MAX = 6,             /* slots of virtio-mmio that board micro keeps for networks */
     CONFIG_NET_QUEUES_MAX = 4,

@@ -266,6 +266,23 @@ static bool parse_name(VmConfig *config, const char *value, GError **error)
     return set_text(&config->name, "--name", value, error);
 }
 
+static bool parse_qmp(VmConfig *config, const char *value, GError **error)
+{
+    const char *socket = after(value, "unix:"), *passed = after(value, "fd:");
+    uint64_t fd = 0;
+
+    if (!socket && !passed) {
+        return usage(error, "--qmp '%s' must be unix:PATH or fd:N", value);
+    }
+    if (passed && !number_parse(passed, "--qmp fd:", 3, CONFIG_FD_MAX, &fd, error)) {
+        return false;
+    }
+    config->qmp.on = true;
+    config->qmp.fd = (int)fd;
+    return !socket || (check_socket(socket, "--qmp", error) &&
+                       set_text(&config->qmp.path, "--qmp", socket, error));
+}
+
 static bool parse_paused(VmConfig *config, const char *value, GError **error)
 {
     config->paused = true;
@@ -474,9 +491,16 @@ static const Option table[] = {
     { .name = "no-reboot",
       .help = "end when the guest resets the machine",
       .parse = parse_no_reboot },
+    { .name = "qmp",
+      .form = "unix:PATH|fd:N",
+      .words = "unix: fd:",
+      .help = "a control socket, which speaks QEMU's QMP",
+      .detail = "unix: a socket that up to 4 clients at a time may connect to; only its owner can. "
+                "fd: a socket that is open as descriptor N: one that listens, or a client's.",
+      .parse = parse_qmp },
     { .name = "paused",
       .letter = "S",
-      .help = "start with the machine paused",
+      .help = "start paused, until a client of --qmp says cont",
       .parse = parse_paused },
     { .name = "log",
       .form = "LIST",

@@ -18,6 +18,7 @@
 #include "vm/choices.h"
 #include "vm/describe.h"
 #include "vm/names.h"
+#include "vm/qmp.h"
 #include "vm/report.h"
 #include "vm/signals.h"
 #include "vm/vm.h"
@@ -78,6 +79,10 @@ static Status run(const VmConfig *config, int *ret_signal)
     signals_block();
     g_autoptr(Vm) vm = vm_new(config, engine, &error);
     if (!vm || !vm_open(vm, &error) || !signals_watch(vm, &source, &error)) {
+        return report_error(error);
+    }
+    g_autoptr(Qmp) qmp = config->qmp.on ? qmp_new(vm, config, &error) : NULL;
+    if (error) {
         return report_error(error);
     }
     name_process(config);

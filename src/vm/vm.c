@@ -42,6 +42,7 @@ typedef struct Event {
     uint8_t value; /* of EVENT_TEST_EXIT */
     Status status; /* of EVENT_END */
     int signal;    /* of EVENT_END: that asked for it, or 0 */
+    VmCause cause; /* of EVENT_RESET and EVENT_END */
     GdbStop stop;  /* of EVENT_DEBUG; .cpu of the others */
     char message[sizeof(((VcpuExit *)NULL)->message)];
     const char *report; /* of EVENT_DIFFERENCE */
@@ -53,6 +54,7 @@ typedef struct VmCpu {
     unsigned index;
     EngineVcpu *vcpu;
     GThread *thread;
+    int thread_id; /* atomic; the host's, 0 before it runs */
     /* lock: vm->mutex */
     GdbResume wanted; /* by the debugger, or whoever else lets it run */
     GdbResume order;  /* that, unless the machine is paused or an event waits to be acted on */
@@ -144,7 +146,7 @@ void vm_pause(Vm *vm, VmState reason)
 
 void vm_reset(Vm *vm)
 {
-    const Event event = { .kind = EVENT_RESET };
+    const Event event = { .kind = EVENT_RESET, .cause = VM_CAUSE_ASKED_RESET };
 
     note(vm, &event);
 }
@@ -156,21 +158,30 @@ static void on_power(void *opaque, MachinePower what, uint8_t value)
         [MACHINE_POWER_RESET] = EVENT_RESET,
         [MACHINE_POWER_TEST_EXIT] = EVENT_TEST_EXIT,
     };
-    Event event = { .kind = kinds[what], .value = value };
+    Event event = { .kind = kinds[what], .value = value, .cause = VM_CAUSE_GUEST_RESET };
 
     note(opaque, &event);
 }
 
+void vm_quit(Vm *vm)
+{
+    Event event = { .kind = EVENT_END, .status = STATUS_DONE, .cause = VM_CAUSE_ASKED_QUIT };
+
+    note(vm, &event);
+}
+
 void vm_end(Vm *vm, Status status)
 {
-    Event event = { .kind = EVENT_END, .status = status };
+    Event event = { .kind = EVENT_END, .status = status, .cause = VM_CAUSE_PERSON };
 
     note(vm, &event);
 }
 
 void vm_end_by_signal(Vm *vm, int number)
 {
-    Event event = { .kind = EVENT_END, .status = STATUS_FAILED, .signal = number };
+    Event event = {
+        .kind = EVENT_END, .status = STATUS_FAILED, .signal = number, .cause = VM_CAUSE_SIGNAL
+    };
 
     note(vm, &event);
 }
@@ -235,6 +246,7 @@ static gpointer cpu_main(gpointer data)
 {
     VmCpu *cpu = data;
 
+    __atomic_store_n(&cpu->thread_id, (int)gettid(), __ATOMIC_RELAXED);
     while (wait_for_order(cpu)) {
         VcpuExit exit = { 0 };
         cpu->vm->engine->vcpu_run(cpu->vcpu, &exit);
@@ -338,10 +350,12 @@ static void order_go(Vm *vm, const GdbResume *how)
 
 /* ---- pause and resume ---- */
 
-static void tell(Vm *vm, VmNotice notice)
+static void tell(Vm *vm, VmNoticeKind kind, VmCause cause)
 {
+    const VmNotice notice = { kind, cause };
+
     if (vm->observer.notice) {
-        vm->observer.notice(vm->observer.opaque, notice);
+        vm->observer.notice(vm->observer.opaque, &notice);
     }
 }
 
@@ -353,7 +367,7 @@ static void tell_state(Vm *vm)
     g_mutex_unlock(&vm->mutex);
     vm->told_state = now;
     if ((before == VM_RUNNING) != (now == VM_RUNNING)) {
-        tell(vm, now == VM_RUNNING ? VM_NOTICE_RESUMED : VM_NOTICE_PAUSED);
+        tell(vm, now == VM_RUNNING ? VM_NOTICE_RESUMED : VM_NOTICE_PAUSED, VM_CAUSE_NONE);
     }
 }
 
@@ -411,31 +425,32 @@ void vm_observe(Vm *vm, const VmObserver *observer)
 
 void vm_power_button(Vm *vm)
 {
-    tell(vm, VM_NOTICE_POWER_BUTTON);
+    tell(vm, VM_NOTICE_POWER_BUTTON, VM_CAUSE_NONE);
     machine_power_button(vm->machine);
 }
 
 /* ---- what came of events ---- */
 
-static void finish(Vm *vm, Status status)
+static void finish(Vm *vm, Status status, VmCause cause)
 {
     vm->status = status;
+    tell(vm, VM_NOTICE_ENDED, cause);
     if (vm->debugged) {
         vm->debugger.ended(vm->debugger.opaque, status);
     }
     g_main_loop_quit(vm->loop);
 }
 
-static void restart(Vm *vm)
+static void restart(Vm *vm, VmCause cause)
 {
     g_autoptr(GError) error = NULL;
 
     if (vm->no_reboot) {
-        finish(vm, STATUS_DONE);
+        finish(vm, STATUS_DONE, cause);
     } else if (!machine_reset(vm->machine, &error)) {
-        finish(vm, report_error(error));
+        finish(vm, report_error(error), VM_CAUSE_ERROR);
     } else {
-        tell(vm, VM_NOTICE_RESET);
+        tell(vm, VM_NOTICE_RESET, cause);
         order_go(vm, NULL);
     }
 }
@@ -464,7 +479,8 @@ static void crash(Vm *vm, const GdbStop *stop)
         vm->crashed = true;
         show_debugger(vm, stop);
     } else {
-        finish(vm, STATUS_CRASHED);
+        tell(vm, VM_NOTICE_CRASHED, VM_CAUSE_NONE);
+        finish(vm, STATUS_CRASHED, VM_CAUSE_GUEST_PANIC);
     }
 }
 
@@ -484,13 +500,13 @@ static void act_on(Vm *vm, const Event *event)
         go_as_wanted(vm);
         break;
     case EVENT_POWER_OFF:
-        finish(vm, STATUS_DONE);
+        finish(vm, STATUS_DONE, VM_CAUSE_GUEST_SHUTDOWN);
         break;
     case EVENT_RESET:
-        restart(vm);
+        restart(vm, event->cause);
         break;
     case EVENT_TEST_EXIT:
-        finish(vm, (Status)MIN(STATUS_TEST + event->value, UINT8_MAX));
+        finish(vm, (Status)MIN(STATUS_TEST + event->value, UINT8_MAX), VM_CAUSE_GUEST_SHUTDOWN);
         break;
     case EVENT_CRASH:
         crash(vm, &event->stop);
@@ -498,21 +514,21 @@ static void act_on(Vm *vm, const Event *event)
     case EVENT_ERROR:
         report("engine %s can't go on on vCPU %u: %s", vm->engine->name, event->stop.cpu,
                event->message);
-        finish(vm, STATUS_FAILED);
+        finish(vm, STATUS_FAILED, VM_CAUSE_ERROR);
         break;
     case EVENT_DIFFERENCE:
         report_lines(event->report);
         report("vCPU %u: compiled code does something else than its IR: this is a defect of engine "
                "%s; ending",
                event->stop.cpu, vm->engine->name);
-        finish(vm, STATUS_DIFFERENCE);
+        finish(vm, STATUS_DIFFERENCE, VM_CAUSE_ERROR);
         break;
     case EVENT_DEBUG:
         debug_stop(vm, &event->stop);
         break;
     case EVENT_END:
         vm->end_signal = event->signal;
-        finish(vm, event->status);
+        finish(vm, event->status, event->cause);
         break;
     }
 }
@@ -546,7 +562,7 @@ void vm_debug_go(Vm *vm, const GdbResume *how, const DebugPoint *points, unsigne
     DebugConfig config = { .n_points = n };
 
     if (vm->crashed) {
-        finish(vm, STATUS_CRASHED);
+        finish(vm, STATUS_CRASHED, VM_CAUSE_GUEST_PANIC);
         return;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -571,6 +587,21 @@ void vm_debug_go_all(Vm *vm)
         how[i] = GDB_GO;
     }
     vm_debug_go(vm, how, NULL, 0);
+}
+
+const char *vm_name(const Vm *vm)
+{
+    return vm->name;
+}
+
+int vm_cpu_thread(const Vm *vm, unsigned cpu)
+{
+    return __atomic_load_n(&vm->cpus[cpu].thread_id, __ATOMIC_RELAXED);
+}
+
+const GPtrArray *vm_disks(const Vm *vm)
+{
+    return vm->disks;
 }
 
 Machine *vm_machine(Vm *vm)

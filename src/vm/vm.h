@@ -40,6 +40,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)
 
 /* End the machine soon with @status; from any thread. */
 void vm_end(Vm *vm, Status status);
+/* The same with STATUS_DONE, because a client of the control socket asked for it. */
+void vm_quit(Vm *vm);
 /* The same, because of signal @number. */
 void vm_end_by_signal(Vm *vm, int number);
 /* What Ctrl-Z is to other programs (SIGTSTP): give the terminal back and stop the process; when it
@@ -81,17 +83,37 @@ VmState vm_state(Vm *vm);
 const char *vm_state_name(VmState state);
 
 /* What happens to the machine. */
-typedef enum VmNotice {
+typedef enum VmNoticeKind {
     VM_NOTICE_PAUSED,
     VM_NOTICE_RESUMED,
     VM_NOTICE_RESET,
     VM_NOTICE_POWER_BUTTON,
+    VM_NOTICE_CRASHED,
+    VM_NOTICE_ENDED,
+} VmNoticeKind;
+
+/* Why it was reset or has ended. */
+typedef enum VmCause {
+    VM_CAUSE_NONE,
+    VM_CAUSE_ERROR, /* ours, or the host's */
+    VM_CAUSE_ASKED_QUIT,
+    VM_CAUSE_ASKED_RESET,
+    VM_CAUSE_SIGNAL,
+    VM_CAUSE_PERSON, /* at the terminal, or at a debugger */
+    VM_CAUSE_GUEST_SHUTDOWN,
+    VM_CAUSE_GUEST_RESET,
+    VM_CAUSE_GUEST_PANIC,
+} VmCause;
+
+typedef struct VmNotice {
+    VmNoticeKind kind;
+    VmCause cause; /* of VM_NOTICE_RESET and VM_NOTICE_ENDED */
 } VmNotice;
 
 /* Who is told of it, on the main thread. */
 typedef struct VmObserver {
     void *opaque;
-    void (*notice)(void *opaque, VmNotice notice);
+    void (*notice)(void *opaque, const VmNotice *notice);
 } VmObserver;
 
 /* @observer is copied; NULL: nobody is told. */
@@ -117,5 +139,13 @@ bool vm_halt_now(Vm *vm);
 void vm_debug_go(Vm *vm, const GdbResume *how, const DebugPoint *points, unsigned n);
 /* Let all of them run, without points. */
 void vm_debug_go_all(Vm *vm);
+
+/* ---- what it consists of ---- */
+
+const char *vm_name(const Vm *vm);
+/* The host's id of the thread that runs vCPU @cpu; 0 before vm_run(). */
+int vm_cpu_thread(const Vm *vm, unsigned cpu);
+/* Of Blk, in the order of the configuration. */
+const GPtrArray *vm_disks(const Vm *vm);
 Machine *vm_machine(Vm *vm);
 const Log *vm_log(Vm *vm);

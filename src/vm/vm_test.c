@@ -512,25 +512,25 @@ typedef struct PauseRun {
 } PauseRun;
 
 /* What it is told; after the first pause it looks whether time stands, resets, and goes on. */
-static void on_notice(void *opaque, VmNotice notice)
+static void on_notice(void *opaque, const VmNotice *notice)
 {
     static const char *const names[] = {
-        [VM_NOTICE_PAUSED] = "paused",
-        [VM_NOTICE_RESUMED] = "resumed",
-        [VM_NOTICE_RESET] = "reset",
-        [VM_NOTICE_POWER_BUTTON] = "button",
+        [VM_NOTICE_PAUSED] = "paused", [VM_NOTICE_RESUMED] = "resumed",
+        [VM_NOTICE_RESET] = "reset",   [VM_NOTICE_POWER_BUTTON] = "button",
+        [VM_NOTICE_ENDED] = "ended",
     };
     PauseRun *run = opaque;
 
-    g_string_append_printf(run->seen, "%s %s;", names[notice], vm_state_name(vm_state(run->vm)));
-    if (notice == VM_NOTICE_PAUSED && !run->paused++) {
+    g_string_append_printf(run->seen, "%s %s;", names[notice->kind],
+                           vm_state_name(vm_state(run->vm)));
+    if (notice->kind == VM_NOTICE_PAUSED && !run->paused++) {
         g_autofree char *before = vm_status_line(run->vm);
         g_usleep(150000); /* longer than the line's unit of time */
         g_autofree char *after = vm_status_line(run->vm);
         g_assert_cmpstr(before, ==, after);
         g_assert_nonnull(strstr(after, "0 of 2 vCPUs run"));
         vm_reset(run->vm);
-    } else if (notice == VM_NOTICE_RESET) {
+    } else if (notice->kind == VM_NOTICE_RESET) {
         vm_resume(run->vm);
         vm_power_button(run->vm);
         vm_pause_now(run->vm, VM_PAUSED);
@@ -558,7 +558,7 @@ static void test_pause(void)
     g_assert_cmpint(vm_run(vm, &number), ==, STATUS_DONE);
     g_assert_cmpstr(run.seen->str, ==,
                     "paused io-error;reset io-error;resumed running;button running;"
-                    "paused paused;resumed running;");
+                    "paused paused;resumed running;ended running;");
     g_string_free(run.seen, TRUE);
 }
 
@@ -584,7 +584,7 @@ static void test_pause_taken_back(void)
     g_idle_add(pause_and_resume, &run);
     vm_run(vm, &number);
     g_assert_cmpint(number, ==, SIGTERM);
-    g_assert_cmpstr(run.seen->str, ==, "");
+    g_assert_cmpstr(run.seen->str, ==, "ended running;");
     g_string_free(run.seen, TRUE);
 }
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control channel, see qmp.h: which commands there are, and events.
+ */
+#include "vm/qmp.h"
+
+#include "vm/qmp_server.h"
+
+JsonNode *qmp_object_node(JsonObject *object)
+{
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+    json_node_take_object(node, object);
+    return node;
+}
+
+JsonNode *qmp_array_node(JsonArray *array)
+{
+    JsonNode *node = json_node_new(JSON_NODE_ARRAY);
+
+    json_node_take_array(node, array);
+    return node;
+}
+
+/* ---- events ---- */
+
+/* The words of QEMU's ShutdownCause, by VmCause. */
+static const char *const causes[] = {
+    "none",    "host-error",     "host-qmp-quit", "host-qmp-system-reset", "host-signal",
+    "host-ui", "guest-shutdown", "guest-reset",   "guest-panic",           NULL,
+};
+static const QmpType cause_type = { .meta = QMP_ENUM, .words = causes };
+
+static const QmpType cause_data = {
+    .meta = QMP_OBJECT,
+    .members = (const QmpMember[]){ { "guest", &qmp_bool }, { "reason", &cause_type }, { 0 } },
+};
+
+static const char *const panic_words[] = { "pause", "poweroff", "run", NULL };
+static const QmpType panic_action = { .meta = QMP_ENUM, .words = panic_words };
+static const QmpType panic_data = {
+    .meta = QMP_OBJECT,
+    .members = (const QmpMember[]){ { "action", &panic_action }, { 0 } },
+};
+
+static JsonNode *tell_cause(const VmNotice *notice)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_boolean_member(data, "guest", notice->cause >= VM_CAUSE_GUEST_SHUTDOWN);
+    json_object_set_string_member(data, "reason", causes[notice->cause]);
+    return qmp_object_node(data);
+}
+
+static JsonNode *tell_panic(const VmNotice *notice)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "action", "poweroff");
+    return qmp_object_node(data);
+}
+
+/* What becomes of the machine's notices. */
+static const struct {
+    const char *event;
+    JsonNode *(*data)(const VmNotice *notice); /* NULL: none */
+} told[] = {
+    [VM_NOTICE_PAUSED] = { "STOP", NULL },
+    [VM_NOTICE_RESUMED] = { "RESUME", NULL },
+    [VM_NOTICE_RESET] = { "RESET", tell_cause },
+    [VM_NOTICE_POWER_BUTTON] = { "POWERDOWN", NULL },
+    [VM_NOTICE_CRASHED] = { "GUEST_PANICKED", tell_panic },
+    [VM_NOTICE_ENDED] = { "SHUTDOWN", tell_cause },
+};
+
+static void on_notice(void *opaque, const VmNotice *notice)
+{
+    Qmp *qmp = opaque;
+    JsonNode *(*data)(const VmNotice *notice) = told[notice->kind].data;
+
+    qmp_server_event(qmp->server, told[notice->kind].event, data ? data(notice) : NULL);
+}
+
+static const QmpEvent events[] = {
+    { "GUEST_PANICKED", &panic_data },
+    { "POWERDOWN", NULL },
+    { "RESET", &cause_data },
+    { "RESUME", NULL },
+    { "SHUTDOWN", &cause_data },
+    { "STOP", NULL },
+    { 0 },
+};
+
+/* ---- life ---- */
+
+static const QmpCommand *const commands[] = {
+    qmp_session_commands, qmp_control_commands, qmp_query_commands, qmp_block_commands, NULL,
+};
+
+static const QmpTable table = { .commands = commands, .events = events };
+
+Qmp *qmp_new(Vm *vm, const VmConfig *config, GError **error)
+{
+    g_autoptr(Qmp) qmp = g_new0(Qmp, 1);
+    const VmObserver observer = { qmp, on_notice };
+
+    qmp->vm = vm;
+    qmp->config = config;
+    qmp->server = qmp_server_new(&config->qmp, &table, qmp, error);
+    if (!qmp->server) {
+        return NULL;
+    }
+    vm_observe(vm, &observer);
+    return g_steal_pointer(&qmp);
+}
+
+void qmp_free(Qmp *qmp)
+{
+    if (qmp) {
+        vm_observe(qmp->vm, NULL);
+        qmp_server_free(qmp->server);
+        g_free(qmp);
+    }
+}

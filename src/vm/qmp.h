@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control channel of a machine: QMP's commands and events, as far as what they are about
+ * exists here.
+ *
+ *   qmp_server.c   sockets           qmp_session.c  the conversation
+ *   qmp_schema.c   types             qmp_*.c        commands, a table per subject
+ *
+ * A command is a row of its subject's table and a function that gets checked arguments.  One that
+ * needs another part of the program gets it by Qmp.
+ *
+ * Threads: main only.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "vm/qmp_session.h"
+#include "vm/vm.h"
+
+typedef struct Qmp Qmp;
+
+/* Listen as @config says, and tell of what happens to @vm.  Both outlive it. */
+Qmp *qmp_new(Vm *vm, const VmConfig *config, GError **error);
+/* @qmp may be NULL. */
+void qmp_free(Qmp *qmp);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Qmp, qmp_free)
+
+/* ---- among the files of commands ---- */
+
+struct Qmp {
+    Vm *vm;
+    const VmConfig *config;
+    struct QmpServer *server;
+};
+
+/* A new object, and what is finished of it as a node. */
+JsonNode *qmp_object_node(JsonObject *object);
+JsonNode *qmp_array_node(JsonArray *array);
+
+extern const QmpCommand qmp_control_commands[];
+extern const QmpCommand qmp_query_commands[];
+extern const QmpCommand qmp_block_commands[];
