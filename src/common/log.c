@@ -18,6 +18,7 @@ static const struct {
     [LOG_EXEC] = { "exec", "each block that runs: its guest address and mode" },
     [LOG_CODE] = { "code", "guest instructions as they are translated" },
     [LOG_IR] = { "ir", "the IR of each block" },
+    [LOG_HOST] = { "host", "the host's code of each block" },
     [LOG_INT] = { "int", "exceptions and interrupts delivered to a vCPU" },
     [LOG_IRQ] = { "irq", "interrupt lines and messages of devices" },
     [LOG_MMU] = { "mmu", "page walks that fault and TLB flushes" },

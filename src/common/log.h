@@ -18,6 +18,7 @@ typedef enum LogCategory {
     LOG_EXEC,      /* each block that runs: its guest address and mode */
     LOG_CODE,      /* guest instructions as they are translated */
     LOG_IR,        /* IR of each block */
+    LOG_HOST,      /* what the translator made of it, for the host's CPU */
     LOG_INT,       /* exceptions and interrupts delivered to a vCPU */
     LOG_IRQ,       /* interrupt lines and messages of devices */
     LOG_MMU,       /* page walks, TLB flushes */

@@ -337,6 +337,20 @@ void gm_set_written(GuestMemory *gm, GmWrittenFn fn, void *opaque)
     gm->written_opaque = opaque;
 }
 
+/* of kernels from 5.14 on; older headers lack it */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+void gm_expect_writes(void *hva, size_t len)
+{
+    uintptr_t from = align_up((uintptr_t)hva, 4096), to = align_down((uintptr_t)hva + len, 4096);
+
+    if (from < to) {
+        madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+    }
+}
+
 void gm_written(GuestMemory *gm, uint64_t gpa, uint64_t len)
 {
     if (gm->written && len) {

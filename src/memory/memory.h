@@ -142,6 +142,10 @@ typedef void (*GmWrittenFn)(void *opaque, uint64_t gpa, uint64_t len);
 void gm_set_written(GuestMemory *gm, GmWrittenFn fn, void *opaque);
 void gm_written(GuestMemory *gm, uint64_t gpa, uint64_t len);
 
+/* [@hva, @hva + @len) of RAM is about to be written, all of it: have the host provide its pages at
+ * once, which is quicker than one fault each.  Any thread.  No more than a hint. */
+void gm_expect_writes(void *hva, size_t len);
+
 /* --- registers --- */
 
 /* A vCPU's access to registers.  @size is 1, 2, 4 or 8 (ports: up to 4).  Where nothing is, reads

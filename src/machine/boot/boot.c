@@ -163,6 +163,7 @@ static bool write_piece(const BootPiece *piece, GuestMemory *memory, GError **er
         return true;
     }
     g_assert(hva && piece->file_size <= piece->size);
+    gm_expect_writes(hva, piece->file_size);
     if (!boot_file_read(piece->file, piece->file_offset, hva, piece->file_size, error)) {
         return false;
     }

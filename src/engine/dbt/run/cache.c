@@ -105,7 +105,11 @@ static uint8_t *map_arena(size_t size)
     if (arena == MAP_FAILED) {
         arena = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     }
-    return arena == MAP_FAILED ? NULL : arena;
+    if (arena == MAP_FAILED) {
+        return NULL;
+    }
+    madvise(arena, size, MADV_HUGEPAGE); /* it is filled from its begin on */
+    return arena;
 }
 
 /* One table for the first 4 GiB, where ROM and RAM come and go, and one for each range of RAM

@@ -16,6 +16,7 @@
 #include "common/error.h"
 #include "engine/dbt/host/interp/interp.h"
 #include "engine/dbt/run/check.h"
+#include "engine/dbt/run/dump.h"
 #include "engine/dbt/run/mmu.h"
 #include "engine/dbt/run/wait.h"
 
@@ -224,16 +225,6 @@ static void read_code(DbtCpu *cpu, const Wanted *wanted, GuestCode *code)
     }
 }
 
-static void log_block(DbtCpu *cpu, const IrBlock *ir, uint64_t pc)
-{
-    if (log_on(cpu->log, LOG_IR)) {
-        g_autoptr(GString) text = g_string_new(NULL);
-        ir_print(ir, &cpu->isa->names, text);
-        log_line(cpu->log, LOG_IR, "block at %" G_GINT64_MODIFIER "x, key %x\n%s", pc,
-                 (uint32_t)cpu->key, text->str);
-    }
-}
-
 /* Read, translate and shrink; asks for the next page when the first instruction needs it.
  * False: the fetch faulted. */
 static bool translate(DbtCpu *cpu, Wanted *wanted, IrBlock *ir)
@@ -249,7 +240,7 @@ static bool translate(DbtCpu *cpu, Wanted *wanted, IrBlock *ir)
     }
     ir_optimise(ir);
     cpu->translated += ir->n_insns;
-    log_block(cpu, ir, wanted->pc);
+    dump_translation(cpu, &code, ir, wanted->pc);
     return true;
 }
 
@@ -267,6 +258,9 @@ static Block *translate_cached(DbtCpu *cpu, Wanted *wanted, IrBlock *ir, bool *r
     *ret_more = !translate(cpu, wanted, ir);
     if (!*ret_more) {
         block = cache_add(cache, ir, wanted->gpa, wanted->gpa2, (uint32_t)cpu->key);
+    }
+    if (block) {
+        dump_host_code(cpu, block, wanted->pc);
     }
     cache_translate_end(cache);
     return block;

@@ -24,6 +24,11 @@
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x10
 #endif
+/* of kernels from 5.14 on; older headers lack them */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
 
 static int make_file(size_t size)
 {
@@ -638,6 +643,18 @@ void code_flush(Code *code)
 void code_resize(Code *code, size_t size)
 {
     code->size = MIN(size, code->mapped);
+}
+
+void code_expect_use(Code *code)
+{
+    enum { AHEAD = 256 << 10, BLOCK = 64 << 10 };
+
+    if (code->used + BLOCK > code->ready && code->ready < code->mapped) {
+        size_t len = MIN(AHEAD, code->mapped - code->ready);
+        madvise(code->rw + code->ready, len, MADV_POPULATE_WRITE);
+        madvise((void *)(uintptr_t)(code->rx + code->ready), len, MADV_POPULATE_READ);
+        code->ready += len;
+    }
 }
 
 void code_unmap_written(Code *code)

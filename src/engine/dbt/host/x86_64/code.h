@@ -102,6 +102,7 @@ struct Code {
     /* one compilation at a time */
     size_t used, size; /* of .mapped bytes, .size may be used */
     size_t unmapped;   /* .used when code_unmap_written() last did something */
+    size_t ready;      /* up to here the host has provided pages at once */
     struct Gen *gen;
 };
 typedef struct Code Code;
@@ -112,6 +113,9 @@ Code *code_new(const GuestIsa *isa, const CodeOptions *options, GError **error);
 void code_free(Code *code);
 void code_flush(Code *code);
 void code_resize(Code *code, size_t size);
+/* A block is about to be written: have the host provide the next pages of both mappings at once,
+ * which is quicker than a fault each. */
+void code_expect_use(Code *code);
 /* Code was added: now and then all of it leaves the mapping for writing, so that it counts as
  * memory of the process once and not twice.  Whoever patches it maps that page again. */
 void code_unmap_written(Code *code);

@@ -720,6 +720,7 @@ bool gen_block(Gen *g, Code *code, const IrBlock *ir, Block *block)
     if (at >= code->size) {
         return false;
     }
+    code_expect_use(code);
     emit_init(&g->e, code->rw + at, code->size - at);
     g->code = code;
     g->ir = ir;
@@ -748,5 +749,6 @@ bool gen_block(Gen *g, Code *code, const IrBlock *ir, Block *block)
     }
     block->code = code_to_rx(code, g->head);
     code->used = (size_t)(g->e.at - code->rw);
+    block->host_bytes = (uint32_t)(g->e.at - g->head);
     return true;
 }
