@@ -34,7 +34,7 @@ void ir_block_clear(IrBlock *ir)
 {
     ir->n_nodes = 0;
     ir->n_insns = 0;
-    ir->guest_bytes = 0;
+    ir->guest_before = ir->guest_bytes = 0;
     /* value 0 is nobody's, so that 0 can stand for "none" */
     ir_emit(ir, IR_NOP, 0, 0, 0, 0);
 }
@@ -44,10 +44,10 @@ bool ir_has_room(const IrBlock *ir)
     return ir->n_insns < IR_MAX_INSNS && ir->n_nodes + 2 * IR_INSN_NODES < IR_MAX_NODES;
 }
 
-void ir_insn(IrBlock *ir, unsigned delta)
+void ir_insn(IrBlock *ir, int delta)
 {
     g_assert(ir->n_insns < IR_MAX_INSNS);
-    ir->insns[ir->n_insns++] = (IrInsn){ (uint16_t)ir->n_nodes, (uint16_t)delta };
+    ir->insns[ir->n_insns++] = (IrInsn){ (uint16_t)ir->n_nodes, (int16_t)delta };
 }
 
 IrVal ir_emit(IrBlock *ir, IrOp op, IrVal a, IrVal b, IrVal c, uint64_t imm)

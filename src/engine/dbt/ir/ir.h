@@ -57,12 +57,13 @@ _Static_assert(sizeof(IrNode) == 16, "nodes are dense");
 /* Where a guest instruction begins. */
 typedef struct IrInsn {
     uint16_t node;  /* its first node */
-    uint16_t delta; /* its address - the block's */
+    int16_t delta; /* its address - the block's */
 } IrInsn;
 
 typedef struct IrBlock {
     unsigned n_nodes, n_insns;
-    unsigned guest_bytes; /* covered by the instructions */
+    /* covered by the instructions: from the block's address - .guest_before to it + .guest_bytes */
+    unsigned guest_before, guest_bytes;
     IrNode nodes[IR_MAX_NODES];
     IrInsn insns[IR_MAX_INSNS];
 } IrBlock;
@@ -86,7 +87,7 @@ void ir_block_clear(IrBlock *ir);
 /* True if there is room for one more instruction. */
 bool ir_has_room(const IrBlock *ir);
 /* The next guest instruction begins at the block's address + @delta. */
-void ir_insn(IrBlock *ir, unsigned delta);
+void ir_insn(IrBlock *ir, int delta);
 
 /* Append a node; the general form.  Prefer the functions below. */
 IrVal ir_emit(IrBlock *ir, IrOp op, IrVal a, IrVal b, IrVal c, uint64_t imm);

@@ -326,7 +326,7 @@ static void enter_pages(BlockCache *cache, Block *block)
     unsigned offset = block->gpa % PAGE_SIZE;
     unsigned end = offset + block->guest_bytes;
 
-    page_add(cache, block, 0, offset, MIN(end, PAGE_SIZE));
+    page_add(cache, block, 0, offset - block->guest_before, MIN(end, PAGE_SIZE));
     if (block->gpa2 != GPA_NONE) {
         page_add(cache, block, 1, 0, MAX(end, PAGE_SIZE + 1) - PAGE_SIZE);
     }
@@ -438,6 +438,7 @@ Block *cache_add(BlockCache *cache, const IrBlock *ir, uint64_t gpa, uint64_t gp
                       .key = key,
                       .n_nodes = (uint16_t)ir->n_nodes,
                       .n_insns = (uint16_t)ir->n_insns,
+                      .guest_before = (uint16_t)ir->guest_before,
                       .guest_bytes = ir->guest_bytes };
     if (keeps_ir) {
         keep_ir(block, ir);
@@ -520,7 +521,7 @@ bool block_covers(const Block *block, uint64_t gpa, uint64_t len)
 {
     uint64_t first = MIN(block->guest_bytes, PAGE_SIZE - block->gpa % PAGE_SIZE);
 
-    if (ranges_overlap(gpa, len, block->gpa, first)) {
+    if (ranges_overlap(gpa, len, block->gpa - block->guest_before, block->guest_before + first)) {
         return true;
     }
     return block->gpa2 != GPA_NONE &&
@@ -599,7 +600,7 @@ static void drop_in_page(BlockCache *cache, uint64_t page_gpa, uint64_t gpa, uin
         }
         unsigned offset = which ? 0 : block->gpa % PAGE_SIZE;
         unsigned end = which ? block->guest_bytes : offset + block->guest_bytes;
-        map |= granules(offset, MIN(end, PAGE_SIZE));
+        map |= granules(offset - (which ? 0 : block->guest_before), MIN(end, PAGE_SIZE));
         link = &block->page_next[which];
     }
     __atomic_store_n(&page->map, map, __ATOMIC_SEQ_CST);

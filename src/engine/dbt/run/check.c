@@ -244,6 +244,7 @@ static bool run_first(DbtCpu *cpu, const Block *block, unsigned *ret_slot)
     Block alone = { .gpa = block->gpa,
                     .gpa2 = block->gpa2,
                     .key = block->key,
+                    .guest_before = block->guest_before,
                     .guest_bytes = block->guest_bytes,
                     .n_nodes = block->n_nodes,
                     .n_insns = block->n_insns,

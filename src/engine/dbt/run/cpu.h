@@ -277,13 +277,21 @@ typedef struct StateField {
     bool access; /* an access to memory may change it: what its exception or watchpoint leaves */
 } StateField;
 
-/* Guest code that a front end reads: the bytes from the block's first instruction on. */
+/* Guest code that a front end reads: bytes around the block's first instruction, which is that at
+ * .bytes[.before]. */
 typedef struct GuestCode {
     uint8_t bytes[PAGE_SIZE + 16];
-    unsigned length;    /* how many are there: to the end of the page, and beyond when .straddle */
+    unsigned before;    /* how many there are in front of it, of the same page */
+    unsigned length;    /* how many from there on: of the next page, too, if that was asked for */
     unsigned page_left; /* bytes up to the end of the first page */
     unsigned max_insns; /* end the block after this many instructions */
 } GuestCode;
+
+/* The bytes at the block's first instruction + @delta. */
+static inline const uint8_t *guest_code_at(const GuestCode *code, int delta)
+{
+    return code->bytes + (int)code->before + delta;
+}
 
 /* What isa->translate answers. */
 typedef enum TranslateResult {

@@ -8,9 +8,9 @@
 
 #include "engine/dbt/run/cache.h"
 
-static void append_bytes(GString *text, const uint8_t *bytes, size_t n)
+static void append_bytes(GString *text, const uint8_t *bytes, int n)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++) {
         g_string_append_printf(text, " %02x", bytes[i]);
     }
 }
@@ -22,11 +22,11 @@ static void dump_guest_code(const DbtCpu *cpu, const GuestCode *code, const IrBl
     g_autoptr(GString) text = g_string_new(NULL);
 
     for (unsigned i = 0; i < ir->n_insns; i++) {
-        unsigned from = ir->insns[i].delta;
-        unsigned to = i + 1 < ir->n_insns ? ir->insns[i + 1].delta : ir->guest_bytes;
-        g_string_append_printf(text, "\n%" PRIx64 ":", pc + from);
-        /* a jump that the block follows may leave a gap, as long as many instructions */
-        append_bytes(text, code->bytes + from, MIN(to - from, 15));
+        int from = ir->insns[i].delta;
+        int to = i + 1 < ir->n_insns ? ir->insns[i + 1].delta : (int)ir->guest_bytes;
+        g_string_append_printf(text, "\n%" PRIx64 ":", pc + (uint64_t)(int64_t)from);
+        /* behind a jump that the block follows something else comes next */
+        append_bytes(text, guest_code_at(code, from), to > from && to - from < 15 ? to - from : 15);
     }
     log_line(cpu->log, LOG_CODE, "code at %" PRIx64 ", key %x%s", pc, (uint32_t)cpu->key,
              text->str);
@@ -49,7 +49,7 @@ void dump_host_code(const DbtCpu *cpu, const Block *block, uint64_t pc)
 {
     if (block->code && log_on(cpu->log, LOG_HOST)) {
         g_autoptr(GString) text = g_string_new(NULL);
-        append_bytes(text, block->code, block->host_bytes);
+        append_bytes(text, block->code, (int)block->host_bytes);
         log_line(cpu->log, LOG_HOST, "host code of %" PRIx64 ", key %x, at %p:%s", pc, block->key,
                  block->code, text->str);
     }

@@ -215,13 +215,17 @@ static void copy_code(DbtCpu *cpu, uint64_t gpa, uint8_t *to, unsigned len)
 
 static void read_code(DbtCpu *cpu, const Wanted *wanted, GuestCode *code)
 {
-    code->page_left = PAGE_SIZE - (unsigned)(wanted->pc % PAGE_SIZE);
+    enum { BEFORE = 1024, BEHIND = 2048, INSN = 16 };
+    unsigned offset = (unsigned)(wanted->pc % PAGE_SIZE);
+
+    code->page_left = PAGE_SIZE - offset;
     code->max_insns = wanted->max_insns;
-    code->length = wanted->ram ? code->page_left : MIN(code->page_left, 16);
-    copy_code(cpu, wanted->gpa, code->bytes, code->length);
+    code->before = wanted->ram ? MIN(offset, BEFORE) : 0;
+    code->length = MIN(code->page_left, wanted->ram ? BEHIND : INSN);
+    copy_code(cpu, wanted->gpa - code->before, code->bytes, code->before + code->length);
     if (wanted->gpa2 != GPA_NONE) {
-        copy_code(cpu, wanted->gpa2, code->bytes + code->length, 16);
-        code->length += 16;
+        copy_code(cpu, wanted->gpa2, code->bytes + code->before + code->length, INSN);
+        code->length += INSN;
     }
 }
 
@@ -390,6 +394,7 @@ static void step_uncached(DbtCpu *cpu, IrBlock *ir, bool alone)
                     .key = (uint32_t)cpu->key,
                     .n_nodes = (uint16_t)ir->n_nodes,
                     .n_insns = (uint16_t)ir->n_insns,
+                    .guest_before = (uint16_t)ir->guest_before,
                     .guest_bytes = ir->guest_bytes,
                     .uncached = true,
                     .insns = ir->insns,

@@ -129,7 +129,7 @@ static TranslateResult translate(DbtCpu *cpu, const GuestCode *code, IrBlock *ir
     unsigned at = 0;
 
     for (;;) {
-        unsigned n = find_insn(code->bytes[at]);
+        unsigned n = find_insn(*guest_code_at(code, (int)at));
         unsigned next = at + insns[n].length;
         if (next > code->page_left && at > 0) {
             ir_exit(ir, 1, at);
@@ -138,13 +138,13 @@ static TranslateResult translate(DbtCpu *cpu, const GuestCode *code, IrBlock *ir
         if (next > code->length) {
             return TRANSLATE_MORE;
         }
-        ir_insn(ir, at);
+        ir_insn(ir, (int)at);
         ir->guest_bytes = next;
         if (!insns[n].rule) {
-            toy_end(ir, code->bytes + at, next);
+            toy_end(ir, guest_code_at(code, (int)at), next);
             break;
         }
-        insns[n].rule(ir, code->bytes + at);
+        insns[n].rule(ir, guest_code_at(code, (int)at));
         at = next;
         if (!ir_has_room(ir) || ir->n_insns >= code->max_insns || at >= code->page_left) {
             ir_exit(ir, 1, at);

@@ -28,7 +28,7 @@ void tr_jcc(X86Tr *t, const X86Insn *insn)
 
     if ((cc & 1) && tr_is_simple_jump(t, insn, insn->op[0].imm)) {
         IrVal condition = tr_condition(t, cc & 14);
-        tr_exit_choice(t, condition, t->next, (int64_t)(t->next + insn->op[0].imm));
+        tr_exit_choice(t, condition, t->next, t->next + (int64_t)insn->op[0].imm);
         return;
     }
     IrVal condition = tr_condition(t, cc);

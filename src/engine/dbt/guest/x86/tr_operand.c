@@ -138,7 +138,7 @@ static IrVal sum_address(X86Tr *t, const X86Mem *mem)
     uint64_t displacement = (uint64_t)mem->displacement;
 
     if (mem->rip_relative) {
-        return ir_pc(t->ir, (int64_t)t->next + mem->displacement);
+        return ir_pc(t->ir, t->next + (int64_t)mem->displacement);
     }
     if (mem->base == X86_NO_REG && mem->index == X86_NO_REG) {
         return ir_const(t->ir, displacement);

@@ -156,7 +156,7 @@ IrVal tr_next_rip(X86Tr *t)
 
 IrVal tr_relative(X86Tr *t, uint64_t displacement)
 {
-    IrVal pc = ir_pc(t->ir, (int64_t)(t->next + displacement));
+    IrVal pc = ir_pc(t->ir, t->next + (int64_t)displacement);
 
     return offset_in_cs(t, pc);
 }
@@ -200,14 +200,19 @@ static bool is_simple(const X86Tr *t, const X86Insn *insn, int64_t delta)
 
 bool tr_is_simple_jump(const X86Tr *t, const X86Insn *insn, uint64_t displacement)
 {
-    return is_simple(t, insn, (int64_t)(t->next + displacement));
+    return is_simple(t, insn, t->next + (int64_t)displacement);
 }
 
-/* A jump forward, not far: the block goes on there. */
+/* A jump not far: the block goes on there.  Not to where it was before: that is a loop, which is
+ * better off with a block of its own. */
 static bool follows(const X86Tr *t, int64_t delta)
 {
-    return !(t->key & KEY_ALONE) && t->jumps < MAX_JUMPS && delta >= t->next &&
-           delta < t->next + JUMP_DISTANCE && delta < t->page_left;
+    if ((t->key & KEY_ALONE) || t->jumps == MAX_JUMPS) {
+        return false;
+    }
+    return delta < 0 ? delta >= -t->before && delta < -(int64_t)t->ir->guest_before
+                     : delta >= (int64_t)t->ir->guest_bytes && delta < t->page_left &&
+                           delta < t->next + JUMP_DISTANCE;
 }
 
 /* A branch forward is mostly not taken: the block goes on behind it, if then two exits are left for
@@ -219,12 +224,12 @@ static bool goes_on(const X86Tr *t, int64_t delta)
 
 void tr_jump(X86Tr *t, const X86Insn *insn, uint64_t displacement)
 {
-    int64_t delta = (int64_t)(t->next + displacement);
+    int64_t delta = t->next + (int64_t)displacement;
 
     if (is_simple(t, insn, delta)) {
         if (follows(t, delta)) {
             t->jumps++;
-            t->next = (unsigned)delta;
+            t->next = (int)delta;
         } else {
             exit_direct(t, delta);
         }
@@ -252,7 +257,7 @@ void tr_exit_choice(X86Tr *t, IrVal condition, int64_t yes, int64_t no)
 
 void tr_jump_if(X86Tr *t, const X86Insn *insn, IrVal condition, uint64_t displacement)
 {
-    int64_t delta = (int64_t)(t->next + displacement);
+    int64_t delta = t->next + (int64_t)displacement;
 
     if (is_simple(t, insn, delta)) {
         if (goes_on(t, delta)) {
@@ -353,10 +358,11 @@ static void begin_alone(X86Tr *t)
 static void one_insn(X86Tr *t, DecodeResult result, const X86Insn *insn)
 {
     ir_insn(t->ir, t->delta);
-    t->next = t->delta + insn->length;
+    t->next = t->delta + (int)insn->length;
     t->linear = 0;
     t->rmw = false;
-    t->ir->guest_bytes = t->next;
+    t->ir->guest_bytes = (unsigned)MAX((int)t->ir->guest_bytes, t->next);
+    t->ir->guest_before = (unsigned)MAX((int)t->ir->guest_before, -t->delta);
     if (t->key & KEY_ALONE) {
         begin_alone(t);
     }
@@ -370,7 +376,7 @@ static void one_insn(X86Tr *t, DecodeResult result, const X86Insn *insn)
 /* True if the block must end in front of an instruction of @length bytes at t->next. */
 static bool must_end(const X86Tr *t, const GuestCode *code, unsigned max_insns, unsigned length)
 {
-    return t->ir->n_insns >= max_insns || !ir_has_room(t->ir) || t->next + length > code->page_left;
+    return t->ir->n_insns >= max_insns || !ir_has_room(t->ir) || t->next + (int)length > (int)code->page_left;
 }
 
 TranslateResult x86_translate(DbtCpu *base, const GuestCode *code, IrBlock *ir)
@@ -379,14 +385,16 @@ TranslateResult x86_translate(DbtCpu *base, const GuestCode *code, IrBlock *ir)
                 .cpu = x86_cpu(base),
                 .key = (uint32_t)base->key,
                 .start = base->pc,
-                .page_left = code->page_left };
+                .page_left = code->page_left,
+                .before = code->before };
     unsigned max_insns = t.key & KEY_ALONE ? 1 : MIN(code->max_insns, IR_MAX_INSNS);
     X86Insn insn;
 
     while (!t.ended) {
         DecodeResult result =
-            x86_decode(code->bytes + t.next, code->length - t.next, tr_mode(&t), &insn);
-        if (t.next == 0) {
+            x86_decode(guest_code_at(code, t.next), (unsigned)((int)code->length - t.next),
+                       tr_mode(&t), &insn);
+        if (ir->n_insns == 0) {
             if (result == DECODE_MORE) {
                 return TRANSLATE_MORE;
             }
@@ -397,7 +405,7 @@ TranslateResult x86_translate(DbtCpu *base, const GuestCode *code, IrBlock *ir)
         }
         t.delta = t.next;
         one_insn(&t, result, &insn);
-        if (!t.ended && t.next >= code->page_left) {
+        if (!t.ended && t.next >= (int)code->page_left) {
             exit_direct(&t, t.next);
         }
     }

@@ -72,12 +72,13 @@ typedef struct X86Tr {
     X86Cpu *cpu; /* for what can't change under a block: model; everything else is in .key */
     uint32_t key;
     uint64_t start;    /* pc of the block; only for logs and page arithmetic */
-    unsigned delta;    /* of the current instruction */
-    unsigned next;     /* delta of the next one */
+    int delta;         /* of the current instruction */
+    int next;          /* delta of the next one */
     bool ended;        /* an exit was emitted */
     unsigned exits;    /* slots of exits that were given out */
     unsigned jumps;    /* that were followed */
     int64_t page_left; /* bytes from the block's first instruction to the end of its page */
+    int64_t before;    /* and so many in front of it are known */
     /* guest registers already in values; 0 = not (value 0 is never a register) */
     IrVal gpr[16];
     /* the current instruction's memory operand, once its address was made; 0 = not */

@@ -102,7 +102,7 @@ static void set_fault_pc(DbtCpu *cpu, const Block *block, unsigned index)
     while (i > 1 && block->insns[i - 1].node > index) {
         i--;
     }
-    cpu->pc = cpu->block_pc + block->insns[i - 1].delta;
+    cpu->pc = cpu->block_pc + (uint64_t)(int64_t)block->insns[i - 1].delta;
     cpu->instructions -= block->n_insns - (i - 1);
 }
 

@@ -103,7 +103,7 @@ static unsigned address(Gen *g, const Access *access)
 
 uint32_t gen_info(const Gen *g)
 {
-    unsigned offset = (unsigned)(g->block->gpa % PAGE_SIZE) + g->ir->insns[g->insn].delta;
+    unsigned offset = (unsigned)((int)(g->block->gpa % PAGE_SIZE) + g->ir->insns[g->insn].delta);
 
     return offset << SLOW_PC | (g->ir->n_insns - 1 - g->insn) << SLOW_BACK;
 }
