@@ -110,24 +110,9 @@ enum {
 };
 
 struct DbtCpu {
-    uint64_t pc; /* of the next instruction; inside a block: stale, see block_pc */
-    FlagRecord flags;
-    uint32_t attention;    /* atomic */
-    uint8_t fault;         /* FAULT_ value: leave the block in front of this instruction */
-    uint8_t key_stale;     /* context may have changed */
-    uint8_t vectors_live;  /* compiled code: the guest's vectors are in the host's registers */
-    uint8_t stack_live;    /* and its stack of floating point registers; behind .vectors_live */
-    uint8_t checking;      /* CHECK_ value: what this run of a block is for (check.h) */
-    uint32_t host_control; /* the control word of vectors that is C's then */
-    int32_t rounds;        /* code with CodeOptions.check: of loops in a block, before it leaves */
-    uint64_t block_pc;     /* interpreter: address of the running block's first instruction */
-    uint64_t key;          /* isa->context_key, with the TLB generation in its upper half */
-    TlbEntry *tlb;         /* [MMU_INDEXES][TLB_ENTRIES] of the current bank */
-    JumpCacheEntry *jumps; /* [JUMP_CACHE_ENTRIES] */
-    uint64_t instructions; /* run so far */
-    uint64_t code_page;    /* compiled code: gva of the page that the running block begins in */
-    uint64_t exits;        /* device accesses and halts */
-    uint64_t translated;   /* instructions translated */
+    uint8_t checking;    /* CHECK_ value: what this run of a block is for (check.h) */
+    uint64_t exits;      /* device accesses and halts */
+    uint64_t translated; /* instructions translated */
 
     const GuestIsa *isa; /* fixed after create, and so are the next */
     DbtVm *vm;
@@ -142,7 +127,6 @@ struct DbtCpu {
     uint64_t switches;       /* of address spaces */
     bool alone;              /* runs in an exclusive section: atomics need no care */
     bool sleeping;           /* atomic; waits on .wake */
-    Block *block;            /* the one that runs */
     uint64_t cache_flushes;  /* vm->cache's count when .jumps was last right */
     bool running;            /* atomic; inside guest code */
     uint64_t contest_ns;     /* when .contested was found out */
@@ -161,6 +145,24 @@ struct DbtCpu {
     pthread_cond_t wake; /* lock: vm->lock */
     /* compiled code: .stack_live comes and goes by this image, which FNSAVE wrote */
     uint8_t stack_image[STACK_IMAGE_BYTES] __attribute__((aligned(8)));
+    /* What compiled code looks at most stands last, so that it and the guest's first registers, which
+     * follow, are in reach of one byte from the border between them. */
+    uint64_t block_pc;     /* interpreter: address of the running block's first instruction */
+    Block *block;          /* the one that runs */
+    uint64_t instructions; /* run so far */
+    uint64_t code_page;    /* compiled code: gva of the page that the running block begins in */
+    TlbEntry *tlb;         /* [MMU_INDEXES][TLB_ENTRIES] of the current bank */
+    JumpCacheEntry *jumps; /* [JUMP_CACHE_ENTRIES] */
+    uint64_t key;          /* isa->context_key, with the TLB generation in its upper half */
+    uint32_t host_control; /* the control word of vectors that is C's while the guest's are live */
+    int32_t rounds;        /* code with CodeOptions.check: of loops in a block, before it leaves */
+    uint8_t fault;         /* FAULT_ value: leave the block in front of this instruction */
+    uint8_t key_stale;     /* context may have changed */
+    uint8_t vectors_live;  /* compiled code: the guest's vectors are in the host's registers */
+    uint8_t stack_live;    /* and its stack of floating point registers; behind .vectors_live */
+    uint32_t attention;    /* atomic */
+    FlagRecord flags;
+    uint64_t pc; /* of the next instruction; inside a block: stale, see block_pc */
 };
 
 /* A helper in C that IR calls.  On an exception it records it, sets cpu->fault and returns

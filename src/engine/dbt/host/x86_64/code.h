@@ -17,8 +17,10 @@
 #include "engine/dbt/run/backend.h"
 
 enum {
-    PINNED = 15,         /* guest vectors that live in the host's register of the same number */
-    STATE_BIAS = 128,    /* RBP - the CPU's address: more of it is in reach of one byte */
+    PINNED = 15, /* guest vectors that live in the host's register of the same number */
+    /* RBP - the CPU's address: what DbtCpu ends and the guest's own state begins with is in reach of
+     * one byte */
+    STATE_BIAS = sizeof(DbtCpu),
     HEAD_KILL = 3,       /* byte of a block's head that says what cpu->attention should be: 0 */
     HEAD_DEAD = 0x7f,    /* its value in a dead or armed block: more bits than there are */
     HEAD_ROUNDS = 100,   /* of loops in blocks until attention is seen, where CodeOptions.check */
@@ -29,6 +31,8 @@ enum {
     FRAME_SLOTS = 16,
     FRAME_BYTES = FRAME_SLOTS + IR_MAX_NODES * 8 + 8, /* keeps the stack aligned to 16 */
 };
+_Static_assert(sizeof(DbtCpu) - offsetof(DbtCpu, attention) <= 128,
+               "a head compares it by an instruction of HEAD_KILL + 1 bytes");
 _Static_assert(FRAME_BYTES % 16 == 8, "with six pushes and a return address");
 
 /* What the host's CPU has beyond x86-64 as it began. */
