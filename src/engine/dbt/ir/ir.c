@@ -27,7 +27,12 @@ const IrOpInfo ir_ops[IR_OPS] = {
 
 static bool uses(IrOp op, char operand)
 {
-    return strchr(ir_ops[op].operands, operand);
+    const char *o = ir_ops[op].operands; /* a few characters: no call for these */
+
+    while (*o && *o != operand) {
+        o++;
+    }
+    return *o;
 }
 
 void ir_block_clear(IrBlock *ir)

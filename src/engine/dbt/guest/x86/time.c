@@ -19,9 +19,13 @@ enum { KHZ_PER_GHZ = 1000 * 1000 };
 
 uint64_t x86_tsc(X86Cpu *cpu)
 {
-    uint64_t now_ns = clock_now_ns(cpu->base.clock);
+    uint64_t ticks = clock_now_ns(cpu->base.clock);
+    uint64_t khz = dbt_vm_tsc_khz(cpu->base.vm);
 
-    return mul_div(now_ns, dbt_vm_tsc_khz(cpu->base.vm), KHZ_PER_GHZ) + cpu->tsc_offset;
+    if (khz != KHZ_PER_GHZ) { /* a division that takes as long as all the rest */
+        ticks = mul_div(ticks, khz, KHZ_PER_GHZ);
+    }
+    return ticks + cpu->tsc_offset;
 }
 
 void x86_set_tsc(X86Cpu *cpu, uint64_t value)

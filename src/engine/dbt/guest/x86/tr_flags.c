@@ -420,6 +420,16 @@ void tr_set_carry(X86Tr *t, IrVal carry, IrVal overflow)
 
 /* --- into CPU state --------------------------------------------------------------------------- */
 
+/* Only what flags_of_number() looks at. */
+static void put_record(X86Tr *t, const TrRecord *record)
+{
+    unsigned kind = record->op & FLAGOP_NUMBER & ~3U;
+    bool has_b = kind != FOP_FLAGS && kind != FOP_LOGIC;
+    bool has_c = kind == FOP_ADC || kind == FOP_SBB || (kind >= FOP_SHL && kind <= FOP_SAR);
+
+    ir_put_flags(t->ir, record->op, record->a, has_b ? record->b : 0, has_c ? record->c : 0);
+}
+
 static void sync_record(X86Tr *t)
 {
     TrFlags *f = &t->flags;
@@ -431,7 +441,7 @@ static void sync_record(X86Tr *t)
         f->kind = FLAGS_STATE;
     } else {
         settle_carry(t);
-        ir_put_flags(t->ir, f->now.op, f->now.a, f->now.b, f->now.c);
+        put_record(t, &f->now);
     }
     f->dirty = false;
 }

@@ -376,7 +376,8 @@ static void one_insn(X86Tr *t, DecodeResult result, const X86Insn *insn)
 /* True if the block must end in front of an instruction of @length bytes at t->next. */
 static bool must_end(const X86Tr *t, const GuestCode *code, unsigned max_insns, unsigned length)
 {
-    return t->ir->n_insns >= max_insns || !ir_has_room(t->ir) || t->next + (int)length > (int)code->page_left;
+    return t->ir->n_insns >= max_insns || !ir_has_room(t->ir) ||
+           t->next + (int)length > (int)code->page_left;
 }
 
 TranslateResult x86_translate(DbtCpu *base, const GuestCode *code, IrBlock *ir)

@@ -139,6 +139,14 @@ static inline uint64_t deposit(uint64_t a, uint64_t b, uint64_t imm)
     return (a & ~mask) | (b << (imm & 0xff) & mask);
 }
 
+static void put_flags(DbtCpu *cpu, const IrNode *node, const uint64_t *v)
+{
+    cpu->flags.op = node->imm;
+    cpu->flags.a = v[node->a];
+    cpu->flags.b = node->b ? v[node->b] : cpu->flags.b;
+    cpu->flags.c = node->c ? v[node->c] : cpu->flags.c;
+}
+
 /* The big function needs these short names, for one line an operation. */
 #define A        v[n->a]
 #define B        v[n->b]
@@ -256,7 +264,7 @@ enter:
     NEXT;
     OP(PUT64) store_le64(state_at(cpu, I), A);
     NEXT;
-    OP(PUTFLAGS) cpu->flags = (FlagRecord){ I, A, B, C };
+    OP(PUTFLAGS) put_flags(cpu, n, v);
     NEXT;
 
     BINARY(ADD, x + y, x + y)

@@ -618,7 +618,9 @@ static void gen_put_flags(Gen *g, const IrNode *node)
         gen_bind_imm(g, offsetof(DbtCpu, flags.op), (int32_t)node->imm);
     }
     for (int i = 0; i < 3; i++) {
-        gen_bind(g, to[i], from[i]);
+        if (i == 0 || from[i]) { /* .a is always there */
+            gen_bind(g, to[i], from[i]);
+        }
     }
 }
 
