@@ -418,6 +418,19 @@ static void call_write(const MapPart *part, uint64_t address, uint64_t value, un
     }
 }
 
+/* The part that holds @address; false: nobody has the next *ret_gap of the @size bytes.  One look
+ * for all of these, so that a part that comes meanwhile is there for all or for none. */
+static bool find_part(const Map *map, uint64_t address, unsigned size, MapPart *ret_part,
+                      unsigned *ret_gap)
+{
+    if (!map_next(map, address, ret_part)) {
+        *ret_gap = size;
+        return false;
+    }
+    *ret_gap = (unsigned)MIN(ret_part->start - address, size);
+    return ret_part->start <= address;
+}
+
 static uint64_t io_read(const Map *map, uint64_t address, unsigned size)
 {
     uint64_t value = 0;
@@ -426,8 +439,8 @@ static uint64_t io_read(const Map *map, uint64_t address, unsigned size)
         MapPart part;
         uint64_t bytes = UINT64_MAX;
 
-        step = 1;
-        if (map_find(map, address + done, &part)) {
+        if (find_part(map, address + done, size - done, &part, &step)) {
+            step = 1;
             if (part.hva) {
                 bytes = part.hva[address + done - part.start];
             } else if (io_step(&part, address + done, size - done)) {
@@ -447,10 +460,10 @@ static void io_write(GuestMemory *gm, const Map *map, uint64_t address, uint64_t
         MapPart part;
         uint64_t at = address + done;
 
-        step = 1;
-        if (!map_find(map, at, &part)) {
+        if (!find_part(map, at, size - done, &part, &step)) {
             continue;
         }
+        step = 1;
         if (window_is_writable(part.window)) {
             part.hva[at - part.start] = (uint8_t)(value >> (done * 8));
             gm_written(gm, at, 1);

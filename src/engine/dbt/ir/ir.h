@@ -56,7 +56,7 @@ _Static_assert(sizeof(IrNode) == 16, "nodes are dense");
 
 /* Where a guest instruction begins. */
 typedef struct IrInsn {
-    uint16_t node;  /* its first node */
+    uint16_t node; /* its first node */
     int16_t delta; /* its address - the block's */
 } IrInsn;
 

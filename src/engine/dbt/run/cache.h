@@ -42,7 +42,7 @@ struct Block {
     const void *code; /* compiled: where it is entered */
     uint32_t key;     /* context */
     uint32_t guest_bytes;
-    uint32_t host_bytes; /* compiled: from .code on */
+    uint32_t host_bytes;   /* compiled: from .code on */
     uint16_t guest_before; /* it is made of so many bytes in front of .gpa, too */
     uint16_t n_nodes, n_insns;
     bool dead;                        /* atomic */

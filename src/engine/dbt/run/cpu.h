@@ -145,8 +145,8 @@ struct DbtCpu {
     pthread_cond_t wake; /* lock: vm->lock */
     /* compiled code: .stack_live comes and goes by this image, which FNSAVE wrote */
     uint8_t stack_image[STACK_IMAGE_BYTES] __attribute__((aligned(8)));
-    /* What compiled code looks at most stands last, so that it and the guest's first registers, which
-     * follow, are in reach of one byte from the border between them. */
+    /* What compiled code looks at most stands last, so that it and the guest's first registers,
+     * which follow, are in reach of one byte from the border between them. */
     uint64_t block_pc;     /* interpreter: address of the running block's first instruction */
     Block *block;          /* the one that runs */
     uint64_t instructions; /* run so far */

@@ -18,8 +18,8 @@
 
 enum {
     PINNED = 15, /* guest vectors that live in the host's register of the same number */
-    /* RBP - the CPU's address: what DbtCpu ends and the guest's own state begins with is in reach of
-     * one byte */
+    /* RBP - the CPU's address: what DbtCpu ends with and the guest's own state begins with is in
+     * reach of one byte */
     STATE_BIAS = sizeof(DbtCpu),
     HEAD_KILL = 3,       /* byte of a block's head that says what cpu->attention should be: 0 */
     HEAD_DEAD = 0x7f,    /* its value in a dead or armed block: more bits than there are */
