@@ -407,21 +407,21 @@ static bool visible(const X86Cpu *cpu, const X86Segment *segment)
            MAX(cpu->cpl, selector_rpl(segment->selector)) <= segment_dpl(segment);
 }
 
-/* The descriptor of @selector if LAR or LSL may speak of it; sets ZF. */
-static bool ask(X86Cpu *cpu, uint16_t selector, uint16_t types, X86Descriptor *ret_descriptor)
+/* The descriptor of @selector, if the code may know it and it is of memory or of one of the system
+ * @types: *ret_known.  False: fault. */
+static bool ask(X86Cpu *cpu, uint16_t selector, uint16_t types, X86Descriptor *ret_descriptor,
+                bool *ret_known)
 {
     Found found =
         selector_is_null(selector) ? FOUND_NOTHING : find_descriptor(cpu, selector, ret_descriptor);
 
-    if (found == FOUND_FAULT) {
-        return false;
+    *ret_known = false;
+    if (found == FOUND) {
+        X86Segment segment = x86_segment_of(selector, ret_descriptor);
+        bool fits = (segment.attributes & SEG_S) || bit_test(types, segment_type(&segment));
+        *ret_known = fits && visible(cpu, &segment);
     }
-    if (found == FOUND_NOTHING) {
-        return set_zf(cpu, false);
-    }
-    X86Segment segment = x86_segment_of(selector, ret_descriptor);
-    bool known = (segment.attributes & SEG_S) || bit_test(types, segment_type(&segment));
-    return set_zf(cpu, known && visible(cpu, &segment));
+    return found != FOUND_FAULT;
 }
 
 /* Selector, old destination -> destination. */
@@ -430,8 +430,12 @@ uint64_t x86_helper_lar(DbtCpu *base, uint64_t a, uint64_t b, uint64_t c)
     X86Cpu *cpu = x86_cpu(base);
     X86Descriptor descriptor;
     uint16_t types = x86_long_mode(cpu) ? lar_types.long_mode : lar_types.legacy;
+    bool known;
 
-    return ask(cpu, (uint16_t)a, types, &descriptor) ? descriptor.high & 0x00ffff00 : b;
+    if (!ask(cpu, (uint16_t)a, types, &descriptor, &known)) {
+        return b;
+    }
+    return set_zf(cpu, known) ? descriptor.high & 0x00ffff00 : b;
 }
 
 uint64_t x86_helper_lsl(DbtCpu *base, uint64_t a, uint64_t b, uint64_t c)
@@ -439,22 +443,29 @@ uint64_t x86_helper_lsl(DbtCpu *base, uint64_t a, uint64_t b, uint64_t c)
     X86Cpu *cpu = x86_cpu(base);
     X86Descriptor descriptor;
     uint16_t types = x86_long_mode(cpu) ? lsl_types.long_mode : lsl_types.legacy;
+    bool known;
 
-    return ask(cpu, (uint16_t)a, types, &descriptor)
-               ? x86_segment_of((uint16_t)a, &descriptor).limit
-               : b;
+    if (!ask(cpu, (uint16_t)a, types, &descriptor, &known)) {
+        return b;
+    }
+    return set_zf(cpu, known) ? x86_segment_of((uint16_t)a, &descriptor).limit : b;
 }
 
+/* Kernels run VERW each time they go back to ring 3, for what it does beside on some CPUs. */
 static uint64_t verify(X86Cpu *cpu, uint16_t selector, bool write)
 {
     X86Descriptor descriptor;
+    bool good;
 
-    if (!ask(cpu, selector, 0, &descriptor)) {
+    if (!ask(cpu, selector, 0, &descriptor, &good)) {
         return 0;
     }
-    X86Segment segment = x86_segment_of(selector, &descriptor);
-    segment.attributes |= SEG_P; /* presence doesn't matter */
-    return set_zf(cpu, type_allows(&segment, write));
+    if (good) {
+        X86Segment segment = x86_segment_of(selector, &descriptor);
+        segment.attributes |= SEG_P; /* presence doesn't matter */
+        good = type_allows(&segment, write);
+    }
+    return set_zf(cpu, good);
 }
 
 /* Selector. */
