@@ -79,7 +79,9 @@ def other_lines(result):
     if "work1@2" in rows and "work2@2" in rows:
         ours, theirs = (rows["work2@2"][who] / rows["work1@2"][who] for who in ("insula", "reference"))
         short = "" if ours >= table.SCALING_LEAST else f"  below {table.SCALING_LEAST}"
-        yield f"two workers on 2 vCPUs, times one: Insula {ours:.2f}, QEMU {theirs:.2f}{short}"
+        host = result.get("host_scaling")
+        bare = f"; this host's own CPUs {host:.2f}" if host else ""
+        yield f"two workers on 2 vCPUs, times one: Insula {ours:.2f}, QEMU {theirs:.2f}{bare}{short}"
     for name, memory in result["memory"].items():
         over = "" if memory["insula_pss"] <= table.MEMORY_MOST_MIB else (
             f"  above {table.MEMORY_MOST_MIB}")
