@@ -108,6 +108,7 @@ typedef struct Loop {
 typedef struct Group {
     uint16_t first, last; /* nodes; the same: none but the first */
     int from, to;         /* bytes touched, relative to the first's address */
+    unsigned align;       /* to which the first is checked, or 0; then all lie in its own bytes */
     bool write;           /* the entry must be good for writes */
     bool lost;            /* nobody may follow from here on */
 } Group;

@@ -202,8 +202,13 @@ static void check_group(Gen *g, const Group *group, unsigned to, unsigned gva, u
         page = to;
     }
     entry_to(g, to, page);
-    emit_rm(&g->e, X_LEA64, RDX, mem_at(gva, group->to - 1));
-    emit_alu_ri(&g->e, ALU_AND, true, RDX, -PAGE_SIZE);
+    if (group->align) { /* bits below it must be 0, and then no byte is in another page */
+        emit_mov(&g->e, true, RDX, gva);
+        emit_alu_ri(&g->e, ALU_AND, true, RDX, -PAGE_SIZE | (int)(group->align - 1));
+    } else {
+        emit_rm(&g->e, X_LEA64, RDX, mem_at(gva, group->to - 1));
+        emit_alu_ri(&g->e, ALU_AND, true, RDX, -PAGE_SIZE);
+    }
     Mem entry = entry_mem(mmu, tag);
     entry.index = (uint8_t)to;
     emit_alu_rm(&g->e, ALU_CMP, true, RDX, entry);

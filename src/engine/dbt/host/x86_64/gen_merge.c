@@ -5,9 +5,11 @@
  * The first of them (the leader) checks that all the bytes which any of them touches lie in the
  * page of one entry, and keeps the entry's addend in a register; the others (followers) use that,
  * or, if it is 0 because the check failed, take the slow path.  A leader that writes serves reads
- * too, as fill() in mmu.c makes no entry fast for writes alone; not the other way round.  What may
- * change the mapping between them begins anew: calls of C, each round of a loop.  A store that
- * comes to a device may change it, too: its slow path sets all addends to 0.
+ * too, as fill() in mmu.c makes no entry fast for writes alone; one that reads looks for an entry
+ * that is good for writes if a write is sure to follow.  One that must be aligned serves what lies
+ * in the same aligned bytes.  What may change the mapping between them begins anew: calls of C,
+ * each round of a loop.  A store that comes to a device may change it, too: its slow path sets all
+ * addends to 0.
  */
 #include <string.h>
 
@@ -28,6 +30,7 @@ typedef struct Open {
     Root root;
     unsigned mmu;
     unsigned group;
+    bool sure; /* the block has not been left since: what comes now follows the first always */
 } Open;
 
 /* What is open while the block is looked at. */
@@ -42,9 +45,6 @@ typedef struct Merge {
 /* The bytes that @node loads or stores, 0 if it can't take part. */
 static unsigned merged_size(const IrNode *node)
 {
-    if (node->c & MMU_ALIGN) {
-        return 0; /* the alignment must be checked too */
-    }
     if (node->op >= IR_LD8 && node->op <= IR_LD64) {
         return 1U << (node->op - IR_LD8);
     }
@@ -103,25 +103,42 @@ static Group *group_at(Merge *m, unsigned i)
     return &m->g->groups[m->open[i].group];
 }
 
+/* Make @group what it is with @node in it, @size bytes @offset behind its first; false: it can't
+ * have it. */
+static bool extend(Group *group, const IrNode *node, unsigned size, int64_t offset)
+{
+    bool aligned = node->c & MMU_ALIGN;
+
+    if (offset < -MAX_SPAN || offset > MAX_SPAN ||
+        (aligned && (size > group->align || offset % size))) {
+        return false;
+    }
+    group->from = MIN((int)offset, group->from);
+    group->to = MAX((int)(offset + size), group->to);
+    return group->align ? group->from >= 0 && group->to <= (int)group->align
+                        : group->to - group->from <= MAX_SPAN;
+}
+
 /* Node @i, @size bytes at @root, is in reach of an open group, and joins it. */
 static bool join(Merge *m, unsigned i, unsigned size, const Root *root)
 {
     const IrNode *node = &m->g->ir->nodes[i];
+    bool write = gen_checks_write(node);
 
     for (unsigned k = 0; k < m->n; k++) {
-        Group *group = group_at(m, k);
-        if (m->open[k].mmu != (node->c & MMU_INDEX) || !same_root(&m->open[k].root, root) ||
-            (gen_checks_write(node) && !group->write)) {
+        const Open *open = &m->open[k];
+        Group *group = group_at(m, k), larger = *group;
+        if (open->mmu != (node->c & MMU_INDEX) || !same_root(&open->root, root) ||
+            (write && !group->write && !open->sure)) {
             continue;
         }
-        int64_t offset = (int64_t)((uint64_t)root->offset - (uint64_t)m->open[k].root.offset);
-        int64_t from = MIN(offset, group->from), to = MAX(offset + size, group->to);
-        if (offset < -MAX_SPAN || offset > MAX_SPAN || to - from > MAX_SPAN) {
+        int64_t offset = (int64_t)((uint64_t)root->offset - (uint64_t)open->root.offset);
+        if (!extend(&larger, node, size, offset)) {
             continue;
         }
-        group->from = (int)from;
-        group->to = (int)to;
-        group->last = (uint16_t)i;
+        larger.write |= write;
+        larger.last = (uint16_t)i;
+        *group = larger;
         m->g->group_of[i] = (uint8_t)m->open[k].group;
         return true;
     }
@@ -140,11 +157,13 @@ static void lead(Merge *m, unsigned i, unsigned size, const Root *root)
     if (m->n == MAX_OPEN) {
         m->open[0] = m->open[--m->n];
     }
-    m->open[m->n++] = (Open){ *root, node->c & MMU_INDEX, g->n_groups };
+    m->open[m->n++] = (Open){ *root, node->c & MMU_INDEX, g->n_groups, true };
     g->group_of[i] = (uint8_t)g->n_groups;
-    g->groups[g->n_groups++] = (Group){
-        .first = (uint16_t)i, .last = (uint16_t)i, .to = (int)size, .write = gen_checks_write(node)
-    };
+    g->groups[g->n_groups++] = (Group){ .first = (uint16_t)i,
+                                        .last = (uint16_t)i,
+                                        .to = (int)size,
+                                        .align = node->c & MMU_ALIGN ? size : 0,
+                                        .write = gen_checks_write(node) };
 }
 
 /* C that is called may change what is mapped. */
@@ -169,6 +188,10 @@ void gen_find_groups(Gen *g)
         unsigned size = merged_size(node);
         if (ends_groups(g, node)) {
             m.n = 0;
+        } else if (ir_ops[node->op].effects & IR_EFFECT_EXIT) {
+            for (unsigned k = 0; k < m.n; k++) {
+                m.open[k].sure = false;
+            }
         } else if (size) {
             Root root = root_of(g, node);
             if (!join(&m, i, size, &root)) {
