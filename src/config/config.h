@@ -54,6 +54,15 @@ typedef struct QmpConfig {
     int fd;
 } QmpConfig;
 
+/* What becomes of a machine whose watchdog goes off. */
+typedef enum WatchdogAction {
+    WATCHDOG_ABSENT, /* there is none */
+    WATCHDOG_RESET,
+    WATCHDOG_POWEROFF,
+    WATCHDOG_PAUSE,
+    WATCHDOG_NONE, /* it is told of, no more */
+} WatchdogAction;
+
 typedef struct VmConfig {
     char *name;      /* NULL: not said */
     char *machine;   /* NULL: not said; never so after vm_config_settle() */
@@ -74,6 +83,7 @@ typedef struct VmConfig {
     SerialConfig console; /* the virtio-console; SERIAL_NONE: there is no such device */
     GdbConfig gdb;
     QmpConfig qmp;
+    WatchdogAction watchdog;
     bool no_reboot;
     bool paused;          /* the vCPUs stand until somebody resumes the machine */
     bool verbose;         /* say what was chosen where nothing was said */

@@ -74,6 +74,17 @@ static bool parse_queues(void *target, const char *value, GError **error)
     return true;
 }
 
+static bool parse_model(void *target, const char *value, GError **error)
+{
+    NetConfig *net = target;
+
+    if (strcmp(value, "virtio") != 0 && strcmp(value, "e1000e") != 0) {
+        return usage(error, "--net: model '%s' must be virtio or e1000e", value);
+    }
+    net->model = value[0] == 'e' ? NET_E1000E : NET_VIRTIO;
+    return true;
+}
+
 static bool parse_boot(void *target, const char *value, GError **error)
 {
     uint64_t boot = 0;
@@ -111,19 +122,20 @@ static bool parse_ipv6(void *target, const char *value, GError **error)
 }
 
 static const WordSetting user_settings[] = {
-    { "mac", "52:54:00:...", parse_mac },
-    { "mtu", "N", parse_mtu },
-    { "queues", "N", parse_queues },
-    { "host", "on|off", parse_host },
-    { "ipv6", "on|off", parse_ipv6 },
-    { "boot", "N", parse_boot },
-    { 0 },
+    { "mac", "52:54:00:...", parse_mac },      { "mtu", "N", parse_mtu },
+    { "queues", "N", parse_queues },           { "host", "on|off", parse_host },
+    { "ipv6", "on|off", parse_ipv6 },          { "boot", "N", parse_boot },
+    { "model", "virtio|e1000e", parse_model }, { 0 },
 };
 
 static const WordSetting tap_settings[] = {
-    { "fd", "N", parse_fd },     { "mac", "52:54:00:...", parse_mac },
-    { "mtu", "N", parse_mtu },   { "queues", "N", parse_queues },
-    { "boot", "N", parse_boot }, { 0 },
+    { "fd", "N", parse_fd },
+    { "mac", "52:54:00:...", parse_mac },
+    { "mtu", "N", parse_mtu },
+    { "queues", "N", parse_queues },
+    { "boot", "N", parse_boot },
+    { "model", "virtio|e1000e", parse_model },
+    { 0 },
 };
 
 static const WordSetting no_settings[] = { { 0 } };

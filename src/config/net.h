@@ -17,8 +17,11 @@ typedef enum NetKind {
 
 enum { NET_MAC_SIZE = 6 };
 
+typedef enum NetModel { NET_VIRTIO, NET_E1000E } NetModel;
+
 typedef struct NetConfig {
     NetKind kind;
+    NetModel model;
     bool has_mac; /* .mac was said */
     uint8_t mac[NET_MAC_SIZE];
     unsigned mtu;    /* 0: not said */

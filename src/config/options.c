@@ -295,6 +295,24 @@ static bool parse_no_reboot(VmConfig *config, const char *value, GError **error)
     return true;
 }
 
+static bool parse_watchdog(VmConfig *config, const char *value, GError **error)
+{
+    static const char *const actions[] = {
+        [WATCHDOG_RESET] = "reset",
+        [WATCHDOG_POWEROFF] = "poweroff",
+        [WATCHDOG_PAUSE] = "pause",
+        [WATCHDOG_NONE] = "none",
+    };
+
+    for (unsigned i = WATCHDOG_RESET; i < G_N_ELEMENTS(actions); i++) {
+        if (!strcmp(actions[i], value)) {
+            config->watchdog = (WatchdogAction)i;
+            return true;
+        }
+    }
+    return usage(error, "--watchdog '%s' must be reset, poweroff, pause or none", value);
+}
+
 static bool parse_verbose(VmConfig *config, const char *value, GError **error)
 {
     config->verbose = true;
@@ -449,7 +467,8 @@ static const Option table[] = {
           "user: the guest is behind the host as behind a router, with DHCP, names and IPv6, "
           "and needs no rights there (see insula-net); host=on lets it reach the host's loopback "
           "interface at 10.0.2.2, ipv6=off leaves it IPv4 alone. tap: a tap device that is open as "
-          "descriptor N. none: no network. Both take mac=, mtu=N, queues=N and boot=N. May be "
+          "descriptor N. none: no network. Both take mac=, mtu=N, queues=N and boot=N; "
+          "model=e1000e, on a pc, is an Intel card for systems without virtio. May be "
           "given up to 6 times.",
       .repeats = true,
       .parse = parse_net },
@@ -484,6 +503,15 @@ static const Option table[] = {
       .form = "NAME",
       .help = "name of the machine, for people and process lists",
       .parse = parse_name },
+    { .name = "watchdog",
+      .form = "ACTION",
+      .words = "reset poweroff pause none",
+      .help = "a pc's watchdog, and what it does: reset, ...",
+      .detail =
+          "The machine gets a watchdog, Intel's 6300ESB. When the guest has started it and is "
+          "then not heard of in time, the machine is reset, powered off or paused; none only "
+          "says so.",
+      .parse = parse_watchdog },
     { .name = "verbose",
       .letter = "v",
       .help = "say what was chosen where nothing was said",

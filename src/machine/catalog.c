@@ -6,14 +6,17 @@
  */
 #include "machine/device/acpi_pm.h"
 #include "machine/device/debug_port.h"
+#include "machine/device/e1000e.h"
 #include "machine/device/flash.h"
 #include "machine/device/fw_cfg.h"
 #include "machine/device/hpet.h"
+#include "machine/device/i6300esb.h"
 #include "machine/device/i8042.h"
 #include "machine/device/ich9_lpc.h"
 #include "machine/device/ioapic.h"
 #include "machine/device/pic.h"
 #include "machine/device/pit.h"
+#include "machine/device/pvpanic.h"
 #include "machine/device/rtc.h"
 #include "machine/device/test_exit.h"
 #include "machine/device/uart.h"
@@ -30,15 +33,18 @@
 static const DeviceClass *const classes[] = {
     &acpi_pm_class,
     &debug_port_class,
+    &e1000e_class.device,
     &flash_class,
     &fw_cfg_class,
     &hpet_class,
+    &i6300esb_class.device,
     &i8042_class,
     &pic_class, /* i8259 */
     &ich9_lpc_class.device,
     &ioapic_class,
     &pci_root_port_class.device, /* pcie-root-port */
     &pit_class,
+    &pvpanic_class,
     &q35_class.device,
     &rtc_class,
     &test_exit_class,

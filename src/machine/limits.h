@@ -9,14 +9,14 @@
 #define LIMIT_MIB (UINT64_C(1) << 20)
 #define LIMIT_TIB (UINT64_C(1) << 40)
 
-/* RAM.  The least that holds boot data, ACPI tables and a small kernel; the most that stays below
- * the 46 bits of physical address that every CPU model and 4-level paging can map. */
+/* RAM.  The least that holds boot data, ACPI tables and a small kernel; the most that stays well
+ * below the 40 bits of physical address that every CPU model has, with room for BARs. */
 #define MICRO_MIN_MEMORY (16 * LIMIT_MIB)
-#define MICRO_MAX_MEMORY (16 * LIMIT_TIB)
+#define MICRO_MAX_MEMORY (LIMIT_TIB / 2)
 
-/* Board pc: the least that SeaBIOS sets up; the most that OVMF and Linux map with 46 bits. */
+/* Board pc: the least that SeaBIOS sets up; the most as above. */
 #define PC_MIN_MEMORY (16 * LIMIT_MIB)
-#define PC_MAX_MEMORY (16 * LIMIT_TIB)
+#define PC_MAX_MEMORY (LIMIT_TIB / 2)
 
 /* Periodic PIT interrupts come no closer than this: 20 kHz is twenty times what any guest we know
  * asks for, and a guest that asks for a megahertz must not own a host CPU. */
@@ -55,6 +55,11 @@ enum {
     VIRTIO_NET_ARENA = 256 << 10,
     VIRTIO_NET_RX_PARTS = 1024,
 };
+
+/* The 82574L.  Bytes of a frame that is sent: a long TCP segment with its headers; frames that are
+ * sent or received before others have their turn; and descriptors of a ring, as its registers can
+ * say. */
+enum { E1000E_MAX_FRAME = 65536 + 256, E1000E_BATCH = 64, E1000E_MAX_RING = 65536 };
 
 /* Periodic HPET interrupts come no closer than this, for the same reason as the PIT's. */
 enum { HPET_MIN_PERIOD_NS = 50000 };

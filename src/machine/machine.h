@@ -47,6 +47,7 @@ typedef struct MachineNet {
     unsigned mtu;    /* 0: the guest isn't told */
     unsigned queues; /* pairs of them */
     unsigned boot;   /* as of MachineDisk */
+    bool e1000e;     /* pc: an Intel 82574L, not virtio */
 } MachineNet;
 
 typedef struct MachineConfig {
@@ -67,6 +68,7 @@ typedef struct MachineConfig {
     size_t n_disks;
     const MachineNet *nets;
     size_t n_nets;
+    bool watchdog;        /* pc: it has one */
     CharBackend *serial;  /* of the UART; NULL: nothing attached */
     CharBackend *console; /* of virtio-console; NULL: the machine has no such device */
     Clock *clock;         /* paused or manual; outlives the machine */

@@ -39,8 +39,9 @@ static void add_nets(GString *text, const VmConfig *config)
     }
     for (guint i = 0; i < config->nets->len; i++) {
         const NetConfig *net = g_ptr_array_index(config->nets, i);
-        g_string_append_printf(text, "network %u: %s, virtio\n", i,
-                               net->kind == NET_USER ? "user" : "tap");
+        g_string_append_printf(text, "network %u: %s, %s\n", i,
+                               net->kind == NET_USER ? "user" : "tap",
+                               net->model == NET_E1000E ? "e1000e" : "virtio");
     }
     for (guint i = 0; i < config->forwards->len; i++) {
         const ForwardConfig *forward = g_ptr_array_index(config->forwards, i);

@@ -43,6 +43,23 @@ static const QmpType panic_data = {
     .members = (const QmpMember[]){ { "action", &panic_action }, { 0 } },
 };
 
+/* As WatchdogAction has them. */
+static const char *const watchdog_words[] = { "none", "reset", "poweroff", "pause", "none", NULL };
+static const char *const watchdog_known[] = { "reset", "poweroff", "pause", "none", NULL };
+static const QmpType watchdog_action = { .meta = QMP_ENUM, .words = watchdog_known };
+static const QmpType watchdog_data = {
+    .meta = QMP_OBJECT,
+    .members = (const QmpMember[]){ { "action", &watchdog_action }, { 0 } },
+};
+
+static JsonNode *tell_watchdog(const VmNotice *notice)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "action", watchdog_words[notice->watchdog]);
+    return qmp_object_node(data);
+}
+
 static JsonNode *tell_cause(const VmNotice *notice)
 {
     JsonObject *data = json_object_new();
@@ -70,6 +87,7 @@ static const struct {
     [VM_NOTICE_RESET] = { "RESET", tell_cause },
     [VM_NOTICE_POWER_BUTTON] = { "POWERDOWN", NULL },
     [VM_NOTICE_CRASHED] = { "GUEST_PANICKED", tell_panic },
+    [VM_NOTICE_WATCHDOG] = { "WATCHDOG", tell_watchdog },
     [VM_NOTICE_ENDED] = { "SHUTDOWN", tell_cause },
 };
 
@@ -82,13 +100,10 @@ static void on_notice(void *opaque, const VmNotice *notice)
 }
 
 static const QmpEvent events[] = {
-    { "GUEST_PANICKED", &panic_data },
-    { "POWERDOWN", NULL },
-    { "RESET", &cause_data },
-    { "RESUME", NULL },
-    { "SHUTDOWN", &cause_data },
-    { "STOP", NULL },
-    { 0 },
+    { "GUEST_PANICKED", &panic_data }, { "POWERDOWN", NULL },
+    { "RESET", &cause_data },          { "RESUME", NULL },
+    { "SHUTDOWN", &cause_data },       { "STOP", NULL },
+    { "WATCHDOG", &watchdog_data },    { 0 },
 };
 
 /* ---- life ---- */

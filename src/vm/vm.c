@@ -30,6 +30,8 @@ typedef enum EventKind {
     EVENT_POWER_OFF,
     EVENT_RESET,
     EVENT_TEST_EXIT,
+    EVENT_PANIC, /* the guest's kernel says so */
+    EVENT_WATCHDOG,
     EVENT_CRASH,      /* triple fault */
     EVENT_ERROR,      /* an engine can't go on */
     EVENT_DIFFERENCE, /* an engine found that it does something wrong */
@@ -65,6 +67,7 @@ struct Vm {
     /* fixed after create */
     char *name;
     bool no_reboot;
+    WatchdogAction watchdog;
     const Engine *engine;
     GdbConfig gdb_config;
     Log log;
@@ -154,8 +157,8 @@ void vm_reset(Vm *vm)
 static void on_power(void *opaque, MachinePower what, uint8_t value)
 {
     static const EventKind kinds[] = {
-        [MACHINE_POWER_OFF] = EVENT_POWER_OFF,
-        [MACHINE_POWER_RESET] = EVENT_RESET,
+        [MACHINE_POWER_OFF] = EVENT_POWER_OFF,       [MACHINE_POWER_RESET] = EVENT_RESET,
+        [MACHINE_POWER_PANIC] = EVENT_PANIC,         [MACHINE_POWER_WATCHDOG] = EVENT_WATCHDOG,
         [MACHINE_POWER_TEST_EXIT] = EVENT_TEST_EXIT,
     };
     Event event = { .kind = kinds[what], .value = value, .cause = VM_CAUSE_GUEST_RESET };
@@ -352,7 +355,7 @@ static void order_go(Vm *vm, const GdbResume *how)
 
 static void tell(Vm *vm, VmNoticeKind kind, VmCause cause)
 {
-    const VmNotice notice = { kind, cause };
+    const VmNotice notice = { kind, cause, vm->watchdog };
 
     if (vm->observer.notice) {
         vm->observer.notice(vm->observer.opaque, &notice);
@@ -493,6 +496,36 @@ static void debug_stop(Vm *vm, const GdbStop *stop)
     }
 }
 
+static void act_on_watchdog(Vm *vm)
+{
+    static const char *const words[] = {
+        [WATCHDOG_RESET] = "reset",
+        [WATCHDOG_POWEROFF] = "ended",
+        [WATCHDOG_PAUSE] = "paused",
+    };
+
+    const char *word = vm->watchdog < G_N_ELEMENTS(words) ? words[vm->watchdog] : NULL;
+    report("the watchdog has not heard of the guest in time%s%s", word ? ": the machine is " : "",
+           word ? word : "");
+    tell(vm, VM_NOTICE_WATCHDOG, VM_CAUSE_NONE);
+    switch (vm->watchdog) {
+    case WATCHDOG_RESET:
+        restart(vm, VM_CAUSE_GUEST_RESET);
+        break;
+    case WATCHDOG_POWEROFF:
+        finish(vm, STATUS_DONE, VM_CAUSE_GUEST_SHUTDOWN);
+        break;
+    case WATCHDOG_PAUSE:
+        vm_pause(vm, VM_WATCHDOG);
+        go_as_wanted(vm);
+        break;
+    case WATCHDOG_ABSENT:
+    case WATCHDOG_NONE:
+        go_as_wanted(vm);
+        break;
+    }
+}
+
 static void act_on(Vm *vm, const Event *event)
 {
     switch (event->kind) {
@@ -510,6 +543,14 @@ static void act_on(Vm *vm, const Event *event)
         break;
     case EVENT_CRASH:
         crash(vm, &event->stop);
+        break;
+    case EVENT_PANIC:
+        report("the guest's kernel has panicked; what it says last is on its console");
+        tell(vm, VM_NOTICE_CRASHED, VM_CAUSE_NONE);
+        finish(vm, STATUS_CRASHED, VM_CAUSE_GUEST_PANIC);
+        break;
+    case EVENT_WATCHDOG:
+        act_on_watchdog(vm);
         break;
     case EVENT_ERROR:
         report("engine %s can't go on on vCPU %u: %s", vm->engine->name, event->stop.cpu,
@@ -730,7 +771,10 @@ static void choose_mac(const VmConfig *config, unsigned index, const NetConfig *
 static bool add_network(Vm *vm, const VmConfig *config, const NetConfig *net, MachineNet *card,
                         GError **error)
 {
-    *card = (MachineNet){ .mtu = net->mtu, .queues = net->queues, .boot = net->boot };
+    *card = (MachineNet){ .mtu = net->mtu,
+                          .queues = net->queues,
+                          .boot = net->boot,
+                          .e1000e = net->model == NET_E1000E };
     choose_mac(config, vm->networks->len, net, card->mac);
     Network *network = network_new(net, card->mac, error);
     if (network) {
@@ -815,6 +859,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .kernel = config->kernel,
         .initrd = config->initrd,
         .cmdline = config->append,
+        .watchdog = config->watchdog != WATCHDOG_ABSENT,
         .disks = disks,
         .n_disks = vm->disks->len,
         .nets = cards,
@@ -843,6 +888,7 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
 
     vm->name = g_strdup(config->name ? config->name : config->machine);
     vm->no_reboot = config->no_reboot;
+    vm->watchdog = config->watchdog;
     vm->state = vm->told_state = config->paused ? VM_PRELAUNCH : VM_RUNNING;
     vm->engine = engine;
     vm->gdb_config = config->gdb;

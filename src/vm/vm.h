@@ -89,6 +89,7 @@ typedef enum VmNoticeKind {
     VM_NOTICE_RESET,
     VM_NOTICE_POWER_BUTTON,
     VM_NOTICE_CRASHED,
+    VM_NOTICE_WATCHDOG,
     VM_NOTICE_ENDED,
 } VmNoticeKind;
 
@@ -107,7 +108,8 @@ typedef enum VmCause {
 
 typedef struct VmNotice {
     VmNoticeKind kind;
-    VmCause cause; /* of VM_NOTICE_RESET and VM_NOTICE_ENDED */
+    VmCause cause;           /* of VM_NOTICE_RESET and VM_NOTICE_ENDED */
+    WatchdogAction watchdog; /* of VM_NOTICE_WATCHDOG */
 } VmNotice;
 
 /* Who is told of it, on the main thread. */

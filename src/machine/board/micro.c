@@ -104,6 +104,16 @@ static void add_virtio(Machine *m, const MachineConfig *config, AcpiConfig *acpi
     }
 }
 
+static bool wants_pci(const MachineConfig *config)
+{
+    bool wants = config->watchdog;
+
+    for (size_t i = 0; i < config->n_nets; i++) {
+        wants |= config->nets[i].e1000e;
+    }
+    return wants;
+}
+
 static bool micro_build(Machine *m, const MachineConfig *config, GError **error)
 {
     AcpiConfig acpi = { .cpus = config->cpus };
@@ -117,6 +127,12 @@ static bool micro_build(Machine *m, const MachineConfig *config, GError **error)
     if (strcmp(config->firmware, "none")) {
         set_error_code(error, INSULA_ERROR_USAGE,
                        "machine 'micro' has no firmware: drop --firmware, or use --machine pc");
+        return false;
+    }
+    if (wants_pci(config)) {
+        set_error_code(
+            error, INSULA_ERROR_USAGE,
+            "machine 'micro' has no PCI for a watchdog or model e1000e: use --machine pc");
         return false;
     }
     if (!add_memory(m, config, error)) {

@@ -10,7 +10,7 @@
  *   ........  flash chips with firmware and its variables, up to
  *   1_00000000  the rest of RAM; behind it more BARs
  *
- *   bus 0   0 host bridge   1 VGA   2 to 23 virtio   28 root ports   31 LPC, AHCI
+ *   bus 0   0 host bridge   1 VGA   2 to 23 disks, NICs   24 watchdog   28 ports   31 LPC, AHCI
  *
  * Interrupts: ISA lines 0 to 15 go to the 8259s and to the I/O APIC, where line 0 is pin 2; INTx
  * wires to pins 16 to 23, and to ISA lines as the LPC bridge is told.
@@ -25,12 +25,15 @@
 #include "machine/board/firmware.h"
 #include "machine/board/pc_firmware.h"
 #include "machine/device/debug_port.h"
+#include "machine/device/e1000e.h"
 #include "machine/device/flash.h"
 #include "machine/device/fw_cfg.h"
 #include "machine/device/hpet.h"
+#include "machine/device/i6300esb.h"
 #include "machine/device/i8042.h"
 #include "machine/device/ich9_lpc.h"
 #include "machine/device/pit.h"
+#include "machine/device/pvpanic.h"
 #include "machine/device/rtc.h"
 #include "machine/device/test_exit.h"
 #include "machine/device/uart.h"
@@ -51,7 +54,14 @@
 
 enum { IRQ_TIMER = 0, IRQ_SERIAL = 4, IRQ_RTC = 8, COM1 = 0x3f8 };
 enum { VIRTIO_VENDOR = 0x1af4, VIRTIO_NET_ID = 0x1041 };
-enum { FIRST_VIRTIO = 3, LAST_VIRTIO = 23, ROOT_PORTS = 28, N_ROOT_PORTS = 4, LPC = 31 };
+enum {
+    FIRST_VIRTIO = 3,
+    LAST_VIRTIO = 23,
+    WATCHDOG = 24,
+    ROOT_PORTS = 28,
+    N_ROOT_PORTS = 4,
+    LPC = 31
+};
 
 enum { PCIEXBAR = 0x60, DIRECT_ECAM = 0xe0000000U, ECAM_SIZE = 256 << 20, ACPI_TABLES = 0xe0000 };
 
@@ -219,6 +229,7 @@ static void add_old_devices(Machine *m, const MachineConfig *config)
     board_add(m, i8042_new(&m->env, m->power));
     board_add(m, test_exit_new(&m->env, m->power));
     board_add(m, debug_port_new(&m->env));
+    board_add(m, pvpanic_new(&m->env, m->power));
     add_hpet(m);
 }
 
@@ -298,7 +309,7 @@ static void note_boot(Machine *m, unsigned order, const char *form)
     pc_boot_list_add(m->pc->boot, order, path);
 }
 
-static bool add_virtio(Machine *m, const MachineConfig *config, GError **error)
+static void add_virtio(Machine *m, const MachineConfig *config)
 {
     VirtioSlot slot = next_virtio(m, "rng0");
     board_add(m, virtio_rng_new(&slot));
@@ -315,20 +326,50 @@ static bool add_virtio(Machine *m, const MachineConfig *config, GError **error)
         slot = next_virtio(m, name);
         board_add(m, virtio_blk_new(&slot, disk->blk, disk->serial ? disk->serial : serial));
     }
+}
+
+static bool add_virtio_net(Machine *m, const MachineNet *net, const char *name, GError **error)
+{
+    VirtioNetConfig card = { .port = net->port, .mtu = net->mtu, .pairs = net->queues };
+    VirtioSlot slot = next_virtio(m, name);
+
+    memcpy(card.mac, net->mac, sizeof(card.mac));
+    if (!pc_add_nic_rom(slot.transport_opaque, "efi-virtio.rom", VIRTIO_VENDOR, VIRTIO_NET_ID,
+                        error)) {
+        return false;
+    }
+    board_add(m, virtio_net_new(&slot, &card));
+    return true;
+}
+
+static bool add_e1000e(Machine *m, const MachineNet *net, const char *name, GError **error)
+{
+    E1000eConfig card = { .io = m->io, .port = net->port };
+    PciSlot slot = pci_slot(m, name, m->pc->next_device++, 0, false);
+
+    memcpy(card.mac, net->mac, sizeof(card.mac));
+    PciDevice *pci = board_add(m, e1000e_new(&slot, &card));
+    return pc_add_nic_rom(pci, "efi-e1000e.rom", E1000E_VENDOR, E1000E_ID, error);
+}
+
+static bool add_nets(Machine *m, const MachineConfig *config, GError **error)
+{
     for (size_t i = 0; i < config->n_nets; i++) {
         g_autofree char *name = g_strdup_printf("net%zu", i);
         const MachineNet *net = &config->nets[i];
-        VirtioNetConfig card = { .port = net->port, .mtu = net->mtu, .pairs = net->queues };
-        memcpy(card.mac, net->mac, sizeof(card.mac));
         note_boot(m, net->boot, "ethernet@%x/ethernet-phy@0");
-        slot = next_virtio(m, name);
-        if (!pc_add_nic_rom(slot.transport_opaque, "efi-virtio.rom", VIRTIO_VENDOR, VIRTIO_NET_ID,
-                            error)) {
+        if (!(net->e1000e ? add_e1000e : add_virtio_net)(m, net, name, error)) {
             return false;
         }
-        board_add(m, virtio_net_new(&slot, &card));
     }
     return true;
+}
+
+static void add_watchdog(Machine *m)
+{
+    PciSlot slot = pci_slot(m, "watchdog", WATCHDOG, 0, false);
+
+    board_add(m, i6300esb_new(&slot, m->power));
 }
 
 /* --- what firmware and kernels are told --- */
@@ -419,6 +460,8 @@ static void add_fw_cfg(Machine *m, const MachineConfig *config)
     fw_cfg_add_file(fw, "etc/e820", e820, n * sizeof(E820Entry));
     add_acpi_files(m);
     pc_tell_smbios(fw, &m->pc->smbios);
+    /* without a screen SeaBIOS shows its own, and what others show by it, on the serial port */
+    fw_cfg_add_file(fw, "etc/sercon-port", &(uint16_t){ COM1 }, sizeof(uint16_t));
 }
 
 /* A kernel that is started directly finds the chipset as firmware would have left it, but for BARs,
@@ -503,7 +546,11 @@ static bool pc_build(Machine *m, const MachineConfig *config, GError **error)
     add_flash(m);
     note_identity(pc, config);
     add_fw_cfg(m, config);
-    if (!add_virtio(m, config, error)) {
+    add_virtio(m, config);
+    if (config->watchdog) {
+        add_watchdog(m);
+    }
+    if (!add_nets(m, config, error)) {
         return false;
     }
     pc_boot_list_tell(pc->boot, pc->fw_cfg);

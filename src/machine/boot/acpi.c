@@ -15,6 +15,7 @@
 #include "machine/device/acpi_pm.h"
 #include "machine/device/hpet.h"
 #include "machine/device/ioapic.h"
+#include "machine/device/pvpanic.h"
 
 #define PACKED __attribute__((packed))
 
@@ -342,6 +343,19 @@ static void add_keyboard(GByteArray *aml)
     aml_end(aml, device);
 }
 
+/* As QEMU names it; status 0Fh: it is there and works. */
+static void add_panic_port(GByteArray *aml)
+{
+    size_t device = aml_begin_device(aml, "PEVT");
+    AmlResources r = aml_begin_resources();
+
+    aml_name_string(aml, "_HID", "QEMU0001");
+    aml_name_integer(aml, "_STA", 0x0f);
+    aml_resource_io(&r, PVPANIC_PORT, 1);
+    aml_end_resources(aml, &r);
+    aml_end(aml, device);
+}
+
 static void add_pc_devices(GByteArray *aml, const AcpiPc *pc)
 {
     size_t bridge = aml_begin_device(aml, "PCI0");
@@ -370,6 +384,7 @@ static void add_pc_devices(GByteArray *aml, const AcpiPc *pc)
     add_isa_device(aml, "RTC_", "PNP0B00", 0x70, 2, 8);
     add_isa_device(aml, "COM1", "PNP0501", 0x3f8, 8, 4);
     add_keyboard(aml);
+    add_panic_port(aml);
     aml_end(aml, lpc);
     aml_end(aml, bridge);
     add_hpet_device(aml);

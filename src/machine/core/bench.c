@@ -132,7 +132,7 @@ static void check_line(Script *s, char word)
 
 static void check_power(Script *s)
 {
-    static const char *const names[] = { "none", "off", "reset", "exit" };
+    static const char *const names[] = { "none", "off", "reset", "panic", "watchdog", "exit" };
     int got = s->bench->power + 1;
 
     skip_blanks(s);

@@ -12,7 +12,7 @@
  *   t NS           let NS (decimal) nanoseconds pass
  *   u LINE         drive input LINE up  d LINE          down (the test's pin function)
  *   l LINE LEVEL   expect the level     e LINE N        expect N rises since the last e
- *   p WHAT         expect that power was asked for: off, reset, exit, none
+ *   p WHAT         expect that power was asked for: off, reset, panic, watchdog, exit, none
  *   # TEXT;        a remark, to the next semicolon
  *
  * Threads: one.

@@ -11,6 +11,8 @@
 typedef enum MachinePower {
     MACHINE_POWER_OFF,
     MACHINE_POWER_RESET,
+    MACHINE_POWER_PANIC,     /* its kernel says that it can't go on */
+    MACHINE_POWER_WATCHDOG,  /* it has not been heard of in time */
     MACHINE_POWER_TEST_EXIT, /* the guest wrote a byte to the test-exit port (device/test_exit.h) */
 } MachinePower;
 

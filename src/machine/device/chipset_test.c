@@ -228,7 +228,8 @@ static void test_fw_cfg_ports(void)
     bench_run(&bench,
               "O 510 0 i 511 51 i 511 45 i 511 4d i 511 55 i 511 0"
               " O 510 1 i 511 3 O 510 5 i 511 3 i 511 0 O 510 20 i 511 66 i 511 69"
-              " O 510 21 i 511 1 i 511 79 O 510 21 i 511 2 O 510 3fff i 511 0 O 510 7f i 511 0");
+              " O 510 21 i 511 1 i 511 79 O 510 21 i 511 2 O 510 3fff i 511 0 O 510 7f i 511 0"
+              " O 510 8000 i 511 0 O 510 4001 i 511 3");
     /* the directory: two files, of 5 and 3 bytes, 20h and 21h */
     bench_run(&bench, "O 510 19 i 511 0 i 511 0 i 511 0 i 511 2 i 511 0 i 511 0 i 511 0 i 511 5"
                       " i 511 0 i 511 20 i 511 0 i 511 0 i 511 65 i 511 74 i 511 63 i 511 2f");

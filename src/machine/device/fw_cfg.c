@@ -18,7 +18,9 @@
 
 #include "machine/limits.h"
 
-enum { SELECT_PORT = 0x510, DMA_PORT = 0x514, KEY_MASK = 0x3fff, ITEMS = 0x80 };
+enum { SELECT_PORT = 0x510, DMA_PORT = 0x514, ITEMS = 0x80 };
+/* Bit 14 of a number asks for writing, which there isn't; bit 15 is for one architecture's. */
+enum { KEY_MASK = 0xbfff };
 enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16 };
 enum { FEATURE_PORTS = 1, FEATURE_DMA = 2, DIRECTORY_ENTRY = 64, CHUNK = 65536 };
 #define DMA_SIGNATURE UINT64_C(0x51454d5520434647) /* "QEMU CFG" */

@@ -29,7 +29,7 @@ static const CrCase cr_cases[] = {
     { "cr0-paging-off-in-long-mode", MODE_LONG, 0, CR0_BASE, EXC_GP },
     { "cr0-paging-off-in-compat-mode", MODE_COMPAT, 0, CR0_BASE, NONE },
     { "cr1", MODE_PROTECTED, 1, 0, EXC_UD },
-    { "cr3-reserved", MODE_LONG, 3, UINT64_C(1) << 46, EXC_GP },
+    { "cr3-reserved", MODE_LONG, 3, UINT64_C(1) << 40, EXC_GP },
     { "cr3-keep-without-pcide", MODE_LONG, 3, BENCH_TABLES | UINT64_C(1) << 63, EXC_GP },
     { "cr4-unknown", MODE_LONG, 4, CR4_PAE | 1 << 12, EXC_GP },
     { "cr4-high", MODE_LONG, 4, CR4_PAE | HIGH, EXC_GP },
@@ -279,8 +279,8 @@ static const MsrCase msr_cases[] = {
     { "mtrr-cap-is-read-only", 0xfe, 0, true, false, 0 },
     { "mtrr-base", 0x200, 0x80000006, true, true, 0x80000006 },
     { "mtrr-base-type", 0x202, 0x80000002, true, false, 0 },
-    { "mtrr-mask", 0x20f, UINT64_C(0x3fff80000800), true, true, UINT64_C(0x3fff80000800) },
-    { "mtrr-mask-reserved", 0x201, UINT64_C(1) << 46, true, false, 0 },
+    { "mtrr-mask", 0x20f, UINT64_C(0xff80000800), true, true, UINT64_C(0xff80000800) },
+    { "mtrr-mask-reserved", 0x201, UINT64_C(1) << 40, true, false, 0 },
     { "mtrr-fixed", 0x26f, 0x0606060606060606, true, true, 0x0606060606060606 },
     { "mtrr-fixed-type", 0x250, 0x0706060606060606, true, false, 0 },
     { "mtrr-default", 0x2ff, 0xc06, true, true, 0xc06 },
@@ -474,7 +474,7 @@ static void test_kvmclock(gconstpointer khz)
     g_assert_cmpuint(seconds + 2, >=,
                      (clock_wall_ns(bench->clock) - clock_now_ns(bench->clock)) / NS_PER_SECOND);
     g_assert_false(x86_write_msr(cpu, 0x4b564d01, 0x7003));
-    g_assert_true(x86_write_msr(cpu, 0x4b564d01, UINT64_C(0x3fffff000001))); /* no RAM: no harm */
+    g_assert_true(x86_write_msr(cpu, 0x4b564d01, UINT64_C(0xffff000001))); /* no RAM: no harm */
 }
 
 /* --- saved state ------------------------------------------------------------------------------ */

@@ -319,4 +319,5 @@ bool x86_page_walk(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, bo
                    MmuPage *ret_page);
 void x86_misaligned(DbtCpu *cpu, uint64_t gva, unsigned mmu);
 /* Physical address bits the CPU has (MAXPHYADDR). */
-enum { X86_PHYS_BITS = 46 };
+/* Firmware maps all that can be: with 46 bits older OVMF fills 256 MiB with page tables. */
+enum { X86_PHYS_BITS = 40 };
