@@ -23,6 +23,7 @@
 #include "machine/machine.h"
 #include "machine/pci/q35.h"
 #include "machine/pci/root_port.h"
+#include "machine/virtio/balloon.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
 #include "machine/virtio/net.h"
@@ -49,6 +50,7 @@ static const DeviceClass *const classes[] = {
     &rtc_class,
     &test_exit_class,
     &uart_class,
+    &virtio_balloon_class.device,
     &virtio_blk_class.device,
     &virtio_console_class.device,
     &virtio_net_class.device,

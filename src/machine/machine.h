@@ -34,6 +34,7 @@ typedef struct GuestMemory GuestMemory;
 typedef struct Log Log;
 typedef struct Machine Machine;
 typedef struct NetPort NetPort;
+typedef struct VirtioDev VirtioDev;
 
 typedef struct MachineDisk {
     Blk *blk;           /* from blk_open(); stays the caller's, outlives the machine */
@@ -49,6 +50,27 @@ typedef struct MachineNet {
     unsigned boot;   /* as of MachineDisk */
     bool e1000e;     /* pc: an Intel 82574L, not virtio */
 } MachineNet;
+
+/* A card for a slot of the running machine. */
+typedef enum MachinePlugKind {
+    MACHINE_PLUG_DISK,
+    MACHINE_PLUG_NET,
+    MACHINE_PLUG_RNG
+} MachinePlugKind;
+
+typedef struct MachinePlug {
+    const char *id;  /* no other device's name */
+    const char *bus; /* the slot's name; NULL: the first empty one */
+    MachinePlugKind kind;
+    MachineDisk disk; /* of MACHINE_PLUG_DISK */
+    MachineNet net;   /* of MACHINE_PLUG_NET */
+} MachinePlug;
+
+typedef struct MachineNetStats {
+    uint64_t received, received_bytes; /* by the guest */
+    uint64_t sent, sent_bytes;
+    uint64_t receive_dropped, send_dropped;
+} MachineNetStats;
 
 typedef struct MachineConfig {
     const char *name;  /* of the VM, which the guest may read; NULL: none */
@@ -91,6 +113,26 @@ bool machine_reset(Machine *machine, GError **error);
 
 /* Press the power button (ACPI): a guest that listens shuts down. */
 void machine_power_button(Machine *machine);
+
+/* Put a card into a slot; while no vCPU runs.  What @plug refers to stays the caller's, until the
+ * card is out again. */
+bool machine_plug(Machine *machine, const MachinePlug *plug, GError **error);
+/* Ask the guest to let go of card @id; events.released tells when it has. */
+bool machine_unplug(Machine *machine, const char *id, GError **error);
+/* Take out a card that the guest has let go of (@asked: or was asked to, before a reset); its id,
+ * newly allocated, or NULL: there is none.  While no vCPU runs. */
+char *machine_take_away(Machine *machine, bool asked);
+/* Take card @id out, whatever the guest thinks; when no vCPU will run any more. */
+void machine_pull(Machine *machine, const char *id);
+/* The balloon (machine/virtio/balloon.h), or NULL: the board has none. */
+VirtioDev *machine_balloon(const Machine *machine);
+bool machine_has_device(const Machine *machine, const char *name);
+/* @blk has another size now: tell the guest. */
+void machine_disk_resized(Machine *machine, const Blk *blk);
+/* Call @fn for each NIC. */
+void machine_net_stats(Machine *machine,
+                       void (*fn)(void *opaque, const char *name, const MachineNetStats *stats),
+                       void *opaque);
 
 const Engine *machine_engine(const Machine *machine);
 EngineVm *machine_engine_vm(const Machine *machine);

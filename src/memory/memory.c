@@ -176,6 +176,31 @@ GmWindow *gm_add_window(GuestMemory *gm, const GmWindowConfig *config)
     return window;
 }
 
+void gm_discard(GuestMemory *gm, uint64_t gpa, uint64_t len)
+{
+    uint64_t end = gpa + len;
+    RamRange range;
+
+    while (gpa < end && gm_next_ram(gm, gpa, &range) && range.gpa < end) {
+        uint64_t first = MAX(gpa, range.gpa), last = MIN(end, range.gpa + range.size);
+        uint8_t *hva = range.hva + (first - range.gpa);
+        /* a private mapping (of a state file) can't be cut, but dropped */
+        if (!range.read_only && madvise(hva, last - first, MADV_REMOVE) != 0) {
+            madvise(hva, last - first, MADV_DONTNEED);
+        }
+        gm_written(gm, first, last - first);
+        gpa = last;
+    }
+}
+
+void gm_remove_window(GuestMemory *gm, GmWindow *window)
+{
+    place(gm, window, false, 0);
+    gm_change_begin(gm);
+    g_ptr_array_remove(gm->windows, window);
+    gm_change_end(gm);
+}
+
 void gm_window_show(GuestMemory *gm, GmWindow *window, uint64_t base)
 {
     place(gm, window, true, base);

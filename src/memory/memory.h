@@ -98,6 +98,8 @@ typedef struct GmWindowConfig {
 
 /* A new window.  @config is copied. */
 GmWindow *gm_add_window(GuestMemory *gm, const GmWindowConfig *config);
+/* Hide it for good and free it; while no vCPU runs. */
+void gm_remove_window(GuestMemory *gm, GmWindow *window);
 /* Put the window to @base.  Where the address space has no such place the window is hidden. */
 void gm_window_show(GuestMemory *gm, GmWindow *window, uint64_t base);
 void gm_window_hide(GuestMemory *gm, GmWindow *window);
@@ -145,6 +147,10 @@ void gm_written(GuestMemory *gm, uint64_t gpa, uint64_t len);
 /* [@hva, @hva + @len) of RAM is about to be written, all of it: have the host provide its pages at
  * once, which is quicker than one fault each.  Any thread.  No more than a hint. */
 void gm_expect_writes(void *hva, size_t len);
+
+/* The RAM in [@gpa, @gpa + @len), whole pages, has no content any more, and what it took goes back
+ * to the host.  It may be touched at any time, and reads as zeros, or as a state file has it. */
+void gm_discard(GuestMemory *gm, uint64_t gpa, uint64_t len);
 
 /* --- registers --- */
 

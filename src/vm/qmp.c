@@ -4,6 +4,11 @@
  */
 #include "vm/qmp.h"
 
+#include <string.h>
+
+#include "machine/virtio/balloon.h"
+#include "vm/fdset.h"
+#include "vm/qmp_plug.h"
 #include "vm/qmp_server.h"
 
 JsonNode *qmp_object_node(JsonObject *object)
@@ -20,6 +25,14 @@ JsonNode *qmp_array_node(JsonArray *array)
 
     json_node_take_array(node, array);
     return node;
+}
+
+bool qmp_is_id(const char *id)
+{
+    enum { ID_MAX = 64 };
+    size_t len = strspn(id, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-._");
+
+    return g_ascii_isalpha(*id) && !id[len] && len <= ID_MAX;
 }
 
 /* ---- events ---- */
@@ -52,7 +65,7 @@ static const QmpType watchdog_data = {
     .members = (const QmpMember[]){ { "action", &watchdog_action }, { 0 } },
 };
 
-static JsonNode *tell_watchdog(const VmNotice *notice)
+static JsonNode *tell_watchdog(const Qmp *qmp, const VmNotice *notice)
 {
     JsonObject *data = json_object_new();
 
@@ -60,7 +73,7 @@ static JsonNode *tell_watchdog(const VmNotice *notice)
     return qmp_object_node(data);
 }
 
-static JsonNode *tell_cause(const VmNotice *notice)
+static JsonNode *tell_cause(const Qmp *qmp, const VmNotice *notice)
 {
     JsonObject *data = json_object_new();
 
@@ -69,7 +82,7 @@ static JsonNode *tell_cause(const VmNotice *notice)
     return qmp_object_node(data);
 }
 
-static JsonNode *tell_panic(const VmNotice *notice)
+static JsonNode *tell_panic(const Qmp *qmp, const VmNotice *notice)
 {
     JsonObject *data = json_object_new();
 
@@ -77,10 +90,19 @@ static JsonNode *tell_panic(const VmNotice *notice)
     return qmp_object_node(data);
 }
 
+static JsonNode *tell_balloon(const Qmp *qmp, const VmNotice *notice)
+{
+    JsonObject *data = json_object_new();
+    VirtioDev *balloon = machine_balloon(vm_machine(qmp->vm));
+
+    json_object_set_int_member(data, "actual", (gint64)virtio_balloon_actual(balloon));
+    return qmp_object_node(data);
+}
+
 /* What becomes of the machine's notices. */
 static const struct {
     const char *event;
-    JsonNode *(*data)(const VmNotice *notice); /* NULL: none */
+    JsonNode *(*data)(const Qmp *qmp, const VmNotice *notice); /* NULL: none */
 } told[] = {
     [VM_NOTICE_PAUSED] = { "STOP", NULL },
     [VM_NOTICE_RESUMED] = { "RESUME", NULL },
@@ -88,28 +110,53 @@ static const struct {
     [VM_NOTICE_POWER_BUTTON] = { "POWERDOWN", NULL },
     [VM_NOTICE_CRASHED] = { "GUEST_PANICKED", tell_panic },
     [VM_NOTICE_WATCHDOG] = { "WATCHDOG", tell_watchdog },
+    [VM_NOTICE_BALLOON] = { "BALLOON_CHANGE", tell_balloon },
     [VM_NOTICE_ENDED] = { "SHUTDOWN", tell_cause },
 };
 
 static void on_notice(void *opaque, const VmNotice *notice)
 {
     Qmp *qmp = opaque;
-    JsonNode *(*data)(const VmNotice *notice) = told[notice->kind].data;
 
-    qmp_server_event(qmp->server, told[notice->kind].event, data ? data(notice) : NULL);
+    if (notice->kind == VM_NOTICE_UNPLUGGED) {
+        qmp_device_gone(qmp, notice->device);
+        return;
+    }
+    JsonNode *data = told[notice->kind].data ? told[notice->kind].data(qmp, notice) : NULL;
+    qmp_server_event(qmp->server, told[notice->kind].event, data);
 }
 
+static const QmpType deleted_data = {
+    .meta = QMP_OBJECT,
+    .members = (const QmpMember[]){ { "device", &qmp_str, true }, { "path", &qmp_str }, { 0 } },
+};
+
+static const QmpType balloon_data = {
+    .meta = QMP_OBJECT,
+    .members = (const QmpMember[]){ { "actual", &qmp_int }, { 0 } },
+};
+
 static const QmpEvent events[] = {
-    { "GUEST_PANICKED", &panic_data }, { "POWERDOWN", NULL },
-    { "RESET", &cause_data },          { "RESUME", NULL },
-    { "SHUTDOWN", &cause_data },       { "STOP", NULL },
-    { "WATCHDOG", &watchdog_data },    { 0 },
+    { "BALLOON_CHANGE", &balloon_data },
+    { "DEVICE_DELETED", &deleted_data },
+    { "GUEST_PANICKED", &panic_data },
+    { "POWERDOWN", NULL },
+    { "RESET", &cause_data },
+    { "RESUME", NULL },
+    { "SHUTDOWN", &cause_data },
+    { "STOP", NULL },
+    { "WATCHDOG", &watchdog_data },
+    { 0 },
 };
 
 /* ---- life ---- */
 
 static const QmpCommand *const commands[] = {
-    qmp_session_commands, qmp_control_commands, qmp_query_commands, qmp_block_commands, NULL,
+    qmp_session_commands, qmp_control_commands,
+    qmp_query_commands,   qmp_block_commands,
+    qmp_balloon_commands, qmp_node_commands,
+    qmp_netdev_commands,  qmp_device_commands,
+    qmp_fd_commands,      NULL,
 };
 
 static const QmpTable table = { .commands = commands, .events = events };
@@ -121,6 +168,8 @@ Qmp *qmp_new(Vm *vm, const VmConfig *config, GError **error)
 
     qmp->vm = vm;
     qmp->config = config;
+    qmp->fds = fd_sets_new();
+    qmp->plug = qmp_plug_new(qmp);
     qmp->server = qmp_server_new(&config->qmp, &table, qmp, error);
     if (!qmp->server) {
         return NULL;
@@ -134,6 +183,8 @@ void qmp_free(Qmp *qmp)
     if (qmp) {
         vm_observe(qmp->vm, NULL);
         qmp_server_free(qmp->server);
+        qmp_plug_free(qmp, qmp->plug);
+        fd_sets_free(qmp->fds);
         g_free(qmp);
     }
 }

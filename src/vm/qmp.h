@@ -31,12 +31,17 @@ struct Qmp {
     Vm *vm;
     const VmConfig *config;
     struct QmpServer *server;
+    struct FdSets *fds;
+    struct QmpPlug *plug; /* vm/qmp_plug.h */
 };
 
 /* A new object, and what is finished of it as a node. */
 JsonNode *qmp_object_node(JsonObject *object);
 JsonNode *qmp_array_node(JsonArray *array);
+/* Whether a client may name something so. */
+bool qmp_is_id(const char *id);
 
 extern const QmpCommand qmp_control_commands[];
 extern const QmpCommand qmp_query_commands[];
 extern const QmpCommand qmp_block_commands[];
+extern const QmpCommand qmp_balloon_commands[];

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "block/block.h"
-#include "vm/qmp.h"
+#include "vm/qmp_plug.h"
 
 /* ---- query-block ---- */
 
@@ -125,21 +125,29 @@ static JsonObject *tell_inserted(Blk *blk, const char *node)
     return object;
 }
 
+/* The device that shows @node to the guest, or NULL. */
+static const char *device_of(const QmpNode *node)
+{
+    return node->blk ? node->user : NULL;
+}
+
 static JsonNode *query_block(QmpCall *call, GError **error)
 {
-    const GPtrArray *disks = vm_disks(((const Qmp *)call->opaque)->vm);
+    const GPtrArray *nodes = ((const Qmp *)call->opaque)->plug->nodes;
     JsonArray *array = json_array_new();
 
-    for (unsigned i = 0; i < disks->len; i++) {
+    for (unsigned i = 0; i < nodes->len; i++) {
+        const QmpNode *node = g_ptr_array_index(nodes, i);
+        if (!device_of(node)) {
+            continue;
+        }
         JsonObject *object = json_object_new();
-        g_autofree char *name = g_strdup_printf("disk%u", i);
-        json_object_set_string_member(object, "device", name);
-        json_object_set_string_member(object, "qdev", name);
+        json_object_set_string_member(object, "device", node->stays ? node->name : "");
+        json_object_set_string_member(object, "qdev", device_of(node));
         json_object_set_string_member(object, "type", "unknown");
         json_object_set_boolean_member(object, "removable", FALSE);
         json_object_set_boolean_member(object, "locked", FALSE);
-        json_object_set_object_member(object, "inserted",
-                                      tell_inserted(g_ptr_array_index(disks, i), name));
+        json_object_set_object_member(object, "inserted", tell_inserted(node->blk, node->name));
         json_object_set_string_member(object, "io-status", "ok");
         json_array_add_object_element(array, object);
     }
@@ -220,16 +228,22 @@ static JsonObject *tell_stats(const Blk *blk)
 
 static JsonNode *query_blockstats(QmpCall *call, GError **error)
 {
-    const GPtrArray *disks = vm_disks(((const Qmp *)call->opaque)->vm);
+    const GPtrArray *nodes = ((const Qmp *)call->opaque)->plug->nodes;
+    bool all = json_object_get_boolean_member_with_default(call->args, "query-nodes", FALSE);
     JsonArray *array = json_array_new();
 
-    for (unsigned i = 0; i < disks->len; i++) {
+    for (unsigned i = 0; i < nodes->len; i++) {
+        const QmpNode *node = g_ptr_array_index(nodes, i);
+        if (!node->blk || (!all && !device_of(node))) {
+            continue;
+        }
         JsonObject *object = json_object_new();
-        g_autofree char *name = g_strdup_printf("disk%u", i);
-        json_object_set_string_member(object, "device", name);
-        json_object_set_string_member(object, "qdev", name);
-        json_object_set_string_member(object, "node-name", name);
-        json_object_set_object_member(object, "stats", tell_stats(g_ptr_array_index(disks, i)));
+        if (!all) {
+            json_object_set_string_member(object, "device", node->stays ? node->name : "");
+            json_object_set_string_member(object, "qdev", device_of(node));
+        }
+        json_object_set_string_member(object, "node-name", node->name);
+        json_object_set_object_member(object, "stats", tell_stats(node->blk));
         json_array_add_object_element(array, object);
     }
     return qmp_array_node(array);

@@ -12,6 +12,7 @@ const QmpType qmp_str = { .meta = QMP_STR };
 const QmpType qmp_int = { .meta = QMP_INT };
 const QmpType qmp_number = { .meta = QMP_NUMBER };
 const QmpType qmp_bool = { .meta = QMP_BOOL };
+const QmpType qmp_null = { .meta = QMP_NULL };
 const QmpType qmp_any = { .meta = QMP_ANY };
 
 /* How the protocol's errors and the schema call them: {in messages, schema name, JSON kind}. */
@@ -20,8 +21,9 @@ static const struct {
 } builtins[] = {
     [QMP_STR] = { "string", "str", "string" },       [QMP_INT] = { "integer", "int", "int" },
     [QMP_NUMBER] = { "number", "number", "number" }, [QMP_BOOL] = { "boolean", "bool", "boolean" },
-    [QMP_ANY] = { "any", "any", "value" },           [QMP_ENUM] = { "string", NULL, NULL },
-    [QMP_OBJECT] = { "object", NULL, NULL },         [QMP_ALTERNATE] = { "alternate", NULL, NULL },
+    [QMP_NULL] = { "null", "null", "null" },         [QMP_ANY] = { "any", "any", "value" },
+    [QMP_ENUM] = { "string", NULL, NULL },           [QMP_OBJECT] = { "object", NULL, NULL },
+    [QMP_ALTERNATE] = { "alternate", NULL, NULL },
 };
 
 const QmpCommand *qmp_find_command(const QmpTable *table, const char *name)
@@ -55,6 +57,8 @@ static bool is_kind(const QmpType *type, JsonNode *node)
         return held == G_TYPE_INT64 || held == G_TYPE_DOUBLE;
     case QMP_BOOL:
         return held == G_TYPE_BOOLEAN;
+    case QMP_NULL:
+        return JSON_NODE_HOLDS_NULL(node);
     case QMP_OBJECT:
         return JSON_NODE_HOLDS_OBJECT(node);
     case QMP_ANY:

@@ -21,6 +21,7 @@ typedef enum QmpMeta {
     QMP_INT,
     QMP_NUMBER,
     QMP_BOOL,
+    QMP_NULL,
     QMP_ANY,
     QMP_ENUM,
     QMP_OBJECT,
@@ -49,7 +50,7 @@ struct QmpType {
     const QmpVariant *variants;
 };
 
-extern const QmpType qmp_str, qmp_int, qmp_number, qmp_bool, qmp_any;
+extern const QmpType qmp_str, qmp_int, qmp_number, qmp_bool, qmp_null, qmp_any;
 
 typedef struct QmpCall QmpCall;
 

@@ -14,6 +14,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "config/limits.h"
+#include "machine/virtio/balloon.h"
 #include "vm/gdb_server.h"
 #include "vm/network.h"
 #include "vm/report.h"
@@ -87,14 +88,16 @@ struct Vm {
     bool debugged; /* .debugger is set */
     bool crashed;  /* a debugger looks at a machine that can't go on */
     VmObserver observer;
-    VmState told_state; /* what .observer knows */
-    Status status;      /* of the end */
+    VmState told_state;   /* what .observer knows */
+    uint64_t told_actual; /* the same, of the balloon */
+    Status status;        /* of the end */
     int end_signal;
     /* lock: mutex */
     GMutex mutex;
     GCond order_changed, stands;
     bool quit; /* threads end */
     Event event;
+    bool ballooned;  /* atomic: the main thread will tell of it */
     bool event_told; /* the main thread will look */
     VmState state;   /* VM_RUNNING, or why it is paused */
 };
@@ -164,6 +167,26 @@ static void on_power(void *opaque, MachinePower what, uint8_t value)
     Event event = { .kind = kinds[what], .value = value, .cause = VM_CAUSE_GUEST_RESET };
 
     note(opaque, &event);
+}
+
+static gboolean act_released(gpointer data);
+
+static void on_released(void *opaque)
+{
+    g_idle_add_full(G_PRIORITY_HIGH, act_released, opaque, NULL);
+}
+
+static gboolean act_ballooned(gpointer data);
+
+/* With a device's lock held: the guest may do so as often as it likes, the main thread is told of
+ * it once. */
+static void on_ballooned(void *opaque)
+{
+    Vm *vm = opaque;
+
+    if (!__atomic_exchange_n(&vm->ballooned, true, __ATOMIC_SEQ_CST)) {
+        g_idle_add(act_ballooned, vm);
+    }
 }
 
 void vm_quit(Vm *vm)
@@ -355,7 +378,7 @@ static void order_go(Vm *vm, const GdbResume *how)
 
 static void tell(Vm *vm, VmNoticeKind kind, VmCause cause)
 {
-    const VmNotice notice = { kind, cause, vm->watchdog };
+    const VmNotice notice = { .kind = kind, .cause = cause, .watchdog = vm->watchdog };
 
     if (vm->observer.notice) {
         vm->observer.notice(vm->observer.opaque, &notice);
@@ -432,6 +455,58 @@ void vm_power_button(Vm *vm)
     machine_power_button(vm->machine);
 }
 
+/* ---- cards that come and go ---- */
+
+bool vm_plug(Vm *vm, const MachinePlug *plug, GError **error)
+{
+    stand_or_die(vm);
+    bool done = machine_plug(vm->machine, plug, error);
+    go_as_wanted(vm);
+    return done;
+}
+
+/* All stand.  Take out what the guest has let go of, or (@asked) was asked to. */
+static void take_away(Vm *vm, bool asked)
+{
+    char *id;
+
+    while ((id = machine_take_away(vm->machine, asked))) {
+        const VmNotice notice = { .kind = VM_NOTICE_UNPLUGGED, .device = id };
+        if (vm->observer.notice) {
+            vm->observer.notice(vm->observer.opaque, &notice);
+        }
+        g_free(id);
+    }
+}
+
+static gboolean act_released(gpointer data)
+{
+    Vm *vm = data;
+
+    stand_or_die(vm);
+    take_away(vm, false);
+    go_as_wanted(vm);
+    return G_SOURCE_REMOVE;
+}
+
+/* Tell of the balloon's size now, and then no sooner than in a second again, whatever the guest
+ * does. */
+static gboolean act_ballooned(gpointer data)
+{
+    enum { PAUSE_MS = 1000 };
+    Vm *vm = data;
+
+    __atomic_store_n(&vm->ballooned, false, __ATOMIC_SEQ_CST);
+    uint64_t actual = virtio_balloon_actual(machine_balloon(vm->machine));
+    if (actual != vm->told_actual) {
+        vm->told_actual = actual;
+        tell(vm, VM_NOTICE_BALLOON, VM_CAUSE_NONE);
+        __atomic_store_n(&vm->ballooned, true, __ATOMIC_SEQ_CST);
+        g_timeout_add(PAUSE_MS, act_ballooned, vm);
+    }
+    return G_SOURCE_REMOVE;
+}
+
 /* ---- what came of events ---- */
 
 static void finish(Vm *vm, Status status, VmCause cause)
@@ -448,6 +523,7 @@ static void restart(Vm *vm, VmCause cause)
 {
     g_autoptr(GError) error = NULL;
 
+    take_away(vm, true);
     if (vm->no_reboot) {
         finish(vm, STATUS_DONE, cause);
     } else if (!machine_reset(vm->machine, &error)) {
@@ -868,7 +944,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .console = vm->console ? stream_backend(vm->console) : NULL,
         .clock = vm->clock,
         .log = &vm->log,
-        .events = { vm, on_power },
+        .events = { vm, on_power, on_released, on_ballooned },
     };
     vm->machine = machine_new(&machine, error);
     if (!vm->machine) {
@@ -973,7 +1049,7 @@ void vm_free(Vm *vm)
     stream_free(vm->serial);
     stream_free(vm->console);
     terminal_restore();
-    while (g_idle_remove_by_data(vm)) {
+    while (g_source_remove_by_user_data(vm)) {
         /* what was still to be acted on */
     }
     g_ptr_array_unref(vm->networks);

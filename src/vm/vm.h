@@ -91,6 +91,8 @@ typedef enum VmNoticeKind {
     VM_NOTICE_CRASHED,
     VM_NOTICE_WATCHDOG,
     VM_NOTICE_ENDED,
+    VM_NOTICE_BALLOON,   /* the guest has given back, or taken, memory */
+    VM_NOTICE_UNPLUGGED, /* the guest has let go of a card, and it is out */
 } VmNoticeKind;
 
 /* Why it was reset or has ended. */
@@ -110,6 +112,7 @@ typedef struct VmNotice {
     VmNoticeKind kind;
     VmCause cause;           /* of VM_NOTICE_RESET and VM_NOTICE_ENDED */
     WatchdogAction watchdog; /* of VM_NOTICE_WATCHDOG */
+    const char *device;      /* of VM_NOTICE_UNPLUGGED */
 } VmNotice;
 
 /* Who is told of it, on the main thread. */
@@ -143,6 +146,9 @@ void vm_debug_go(Vm *vm, const GdbResume *how, const DebugPoint *points, unsigne
 void vm_debug_go_all(Vm *vm);
 
 /* ---- what it consists of ---- */
+
+/* Put a card into a slot (machine_plug()), while all vCPUs stand for a moment. */
+bool vm_plug(Vm *vm, const MachinePlug *plug, GError **error);
 
 const char *vm_name(const Vm *vm);
 /* The host's id of the thread that runs vCPU @cpu; 0 before vm_run(). */

@@ -18,6 +18,7 @@
 
 enum { BOARD_SHARED_LINES = 8 };
 
+typedef struct Hotplug Hotplug;
 typedef struct Ich9Lpc Ich9Lpc;
 typedef struct PcBoard PcBoard;
 typedef struct PciRoot PciRoot;
@@ -57,6 +58,8 @@ struct Machine {
     PciRoot *pci;
     Ich9Lpc *lpc;
     PcBoard *pc;
+    VirtioDev *balloon;                  /* NULL: there is none */
+    Hotplug *hotplug;                    /* NULL: the board has no slots */
     IrqMerge shared[BOARD_SHARED_LINES]; /* of I/O APIC pins 16 to 23 */
     BootImage *boot;                     /* NULL: the first CPU begins at its reset vector */
     BootMap map;

@@ -14,6 +14,7 @@
 
 #include "common/error.h"
 #include "machine/board/board.h"
+#include "machine/board/hotplug.h"
 
 static const MachineBoard boards[] = {
     {
@@ -319,6 +320,7 @@ void machine_free(Machine *m)
         device_free(g_ptr_array_index(m->devices, i - 1));
     }
     g_ptr_array_free(m->devices, TRUE);
+    hotplug_free(m);
     if (m->ops->destroy) {
         m->ops->destroy(m);
     }

@@ -23,6 +23,7 @@
 #include "common/error.h"
 #include "machine/board/board.h"
 #include "machine/board/firmware.h"
+#include "machine/board/hotplug.h"
 #include "machine/board/pc_firmware.h"
 #include "machine/device/debug_port.h"
 #include "machine/device/e1000e.h"
@@ -39,6 +40,7 @@
 #include "machine/device/uart.h"
 #include "machine/pci/q35.h"
 #include "machine/pci/root_port.h"
+#include "machine/virtio/balloon.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
 #include "machine/virtio/net.h"
@@ -54,14 +56,7 @@
 
 enum { IRQ_TIMER = 0, IRQ_SERIAL = 4, IRQ_RTC = 8, COM1 = 0x3f8 };
 enum { VIRTIO_VENDOR = 0x1af4, VIRTIO_NET_ID = 0x1041 };
-enum {
-    FIRST_VIRTIO = 3,
-    LAST_VIRTIO = 23,
-    WATCHDOG = 24,
-    ROOT_PORTS = 28,
-    N_ROOT_PORTS = 4,
-    LPC = 31
-};
+enum { FIRST_VIRTIO = 3, LAST_VIRTIO = 23, WATCHDOG = 24, ROOT_PORTS = 28, LPC = 31 };
 
 enum { PCIEXBAR = 0x60, DIRECT_ECAM = 0xe0000000U, ECAM_SIZE = 256 << 20, ACPI_TABLES = 0xe0000 };
 
@@ -309,6 +304,24 @@ static void note_boot(Machine *m, unsigned order, const char *form)
     pc_boot_list_add(m->pc->boot, order, path);
 }
 
+/* The guest has another share of its RAM.  On a vCPU's thread, with a device's lock held. */
+static void on_ballooned(void *opaque)
+{
+    const Machine *m = opaque;
+
+    if (m->events.ballooned) {
+        m->events.ballooned(m->events.opaque);
+    }
+}
+
+static void add_balloon(Machine *m, uint64_t ram_size)
+{
+    VirtioSlot slot = next_virtio(m, "balloon0");
+
+    m->balloon = virtio_balloon_new(&slot, &(VirtioBalloonConfig){ ram_size, on_ballooned, m });
+    board_add(m, m->balloon);
+}
+
 static void add_virtio(Machine *m, const MachineConfig *config)
 {
     VirtioSlot slot = next_virtio(m, "rng0");
@@ -362,6 +375,7 @@ static bool add_nets(Machine *m, const MachineConfig *config, GError **error)
             return false;
         }
     }
+    add_balloon(m, config->memory_size);
     return true;
 }
 
@@ -543,6 +557,7 @@ static bool pc_build(Machine *m, const MachineConfig *config, GError **error)
     }
     add_old_devices(m, config);
     add_chipset(m);
+    hotplug_build(m, ROOT_PORTS);
     add_flash(m);
     note_identity(pc, config);
     add_fw_cfg(m, config);

@@ -22,4 +22,8 @@ typedef enum MachinePower {
 typedef struct MachineEvents {
     void *opaque;
     void (*power)(void *opaque, MachinePower what, uint8_t value); /* @value of TEST_EXIT */
+    /* It has let go of a card that it was asked for: machine_take_away().  No lock held. */
+    void (*released)(void *opaque);
+    /* Its balloon has another size. */
+    void (*ballooned)(void *opaque);
 } MachineEvents;

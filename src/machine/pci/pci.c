@@ -367,7 +367,7 @@ void pci_destroy(Device *device)
     pci->bus->functions[pci->devfn] = NULL;
     for (unsigned i = 0; i < PCI_BARS; i++) {
         if (pci->bars[i].window) {
-            gm_window_hide(device->env.memory, pci->bars[i].window);
+            gm_remove_window(device->env.memory, pci->bars[i].window);
         }
     }
     pci->intx = false;

@@ -133,6 +133,7 @@ static void rig_init(Rig *rig)
     rig->q35 = q35_new(&q35);
     rig->port = pci_root_port_new(
         &(PciSlot){ rig->bench.env, pci_root_bus(rig->root), PCI_DEVFN(1, 0), "port", false }, 1);
+    pci_root_port_set_card(rig->port, true);
     rig->near = add_toy(rig, pci_root_bus(rig->root), PCI_DEVFN(3, 0));
     rig->far = add_toy(rig, pci_root_port_bus(rig->port), PCI_DEVFN(0, 0));
     Device *all[] = { (Device *)rig->q35, &rig->port->device, &rig->near->pci.device,
@@ -559,6 +560,68 @@ static void test_saved(void)
     rig_clear(&rig);
 }
 
+/* --- a slot --- */
+
+enum { SLOT_CONTROL = 0x18, SLOT_STATUS = 0x1a, LINK_STATUS = 0x12 };
+
+static void count_release(void *opaque)
+{
+    (*(unsigned *)opaque)++;
+}
+
+static uint32_t slot_get(Rig *rig, unsigned offset)
+{
+    return get(rig, 0, PORT, rig->port->express + offset, 2);
+}
+
+static void slot_put(Rig *rig, unsigned offset, uint32_t value)
+{
+    put(rig, 0, PORT, rig->port->express + offset, value, 2);
+}
+
+/* The whole life of a card, as a driver of slots sees it (PCI Express 3.0, 6.7). */
+static void test_slot(void)
+{
+    Rig rig;
+    unsigned released = 0;
+
+    rig_init(&rig);
+    pci_root_port_on_released(rig.port, count_release, &released);
+    g_assert_cmphex(slot_get(&rig, SLOT_STATUS), ==, 0x40); /* a card, and no news of it */
+    g_assert_cmphex(slot_get(&rig, SLOT_CONTROL), ==, 0x1c0);
+    g_assert_cmphex(slot_get(&rig, LINK_STATUS), ==, 0x2011);
+    slot_put(&rig, SLOT_CONTROL, 0x1e9); /* tell of button and presence */
+    slot_put(&rig, SLOT_CONTROL, 0x7e9); /* off without being asked: the card stays */
+    g_assert_cmpuint(released, ==, 0);
+    g_assert_cmphex(slot_get(&rig, LINK_STATUS), ==, 0x0011);
+    slot_put(&rig, SLOT_CONTROL, 0x1e9);
+    g_assert_cmphex(get(&rig, 0, PORT, PCI_STATUS, 2) & PCI_STATUS_INTX, ==, 0);
+    g_assert_true(pci_root_port_press(rig.port));
+    g_assert_false(pci_root_port_press(rig.port));
+    g_assert_cmphex(slot_get(&rig, SLOT_STATUS), ==, 0x41);
+    g_assert_cmphex(get(&rig, 0, PORT, PCI_STATUS, 2) & PCI_STATUS_INTX, ==, PCI_STATUS_INTX);
+    slot_put(&rig, SLOT_STATUS, 0x41);
+    g_assert_cmphex(slot_get(&rig, SLOT_STATUS), ==, 0x40);
+    g_assert_cmphex(get(&rig, 0, PORT, PCI_STATUS, 2) & PCI_STATUS_INTX, ==, 0);
+    slot_put(&rig, SLOT_CONTROL, 0x5e9); /* power off, and the light still on */
+    g_assert_cmpint(pci_root_port_eject(rig.port), ==, PCI_EJECT_ASKED);
+    slot_put(&rig, SLOT_CONTROL, 0x7e9);
+    g_assert_cmpint(pci_root_port_eject(rig.port), ==, PCI_EJECT_RELEASED);
+    slot_put(&rig, SLOT_CONTROL, 0x7e9);
+    g_assert_cmpuint(released, ==, 1);
+    pci_root_port_set_card(rig.port, false);
+    g_assert_cmphex(slot_get(&rig, SLOT_STATUS), ==, 0x08);
+    g_assert_cmphex(get(&rig, 0, PORT, PCI_STATUS, 2) & PCI_STATUS_INTX, ==, PCI_STATUS_INTX);
+    device_reset(&rig.port->device);
+    g_assert_cmphex(slot_get(&rig, SLOT_STATUS), ==, 0);
+    g_assert_cmphex(slot_get(&rig, SLOT_CONTROL), ==, 0x7c0); /* an empty slot has no power */
+    pci_root_port_set_card(rig.port, true);
+    g_assert_cmphex(slot_get(&rig, LINK_STATUS), ==, 0x0011);
+    slot_put(&rig, SLOT_CONTROL, 0x1c0);
+    g_assert_cmphex(slot_get(&rig, LINK_STATUS), ==, 0x2011);
+    rig_clear(&rig);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -570,6 +633,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/intx-is-shared", test_shared_intx);
     g_test_add_func("/pci/msi", test_msi);
     g_test_add_func("/pci/msix", test_msix);
+    g_test_add_func("/pci/slot", test_slot);
     g_test_add_func("/pci/saved", test_saved);
     g_test_add_func("/q35/ecam", test_ecam);
     g_test_add_func("/q35/pam", test_pam);

@@ -214,3 +214,15 @@ VirtioDev *virtio_blk_new(const VirtioSlot *slot, Blk *blk, const char *serial)
     virtio_dev_set_config(&dev->virtio, &config, sizeof(config));
     return &dev->virtio;
 }
+
+void virtio_blk_resized(VirtioDev *virtio, const Blk *blk)
+{
+    BlkDev *dev = container_of(virtio, BlkDev, virtio);
+
+    if (dev->blk == blk) {
+        g_mutex_lock(&virtio->device.lock);
+        store_le64(virtio->config + offsetof(BlkConfig, capacity), blk_size(blk) / BLK_SECTOR);
+        virtio_dev_config_changed(virtio);
+        g_mutex_unlock(&virtio->device.lock);
+    }
+}

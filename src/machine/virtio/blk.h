@@ -13,3 +13,5 @@ extern const VirtioClass virtio_blk_class;
 
 /* @serial: up to VIRTIO_BLK_ID_LEN characters, the rest is cut off. */
 VirtioDev *virtio_blk_new(const VirtioSlot *slot, Blk *blk, const char *serial);
+/* If @blk is the device's disk: it has another size now, tell the guest. */
+void virtio_blk_resized(VirtioDev *dev, const Blk *blk);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "block/driver.h"
+#include "machine/virtio/balloon.h"
 #include "machine/virtio/bench.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
@@ -513,6 +514,130 @@ static void test_blk_stop_in_flight(gconstpointer data)
     blk_rig_clear(&rig);
 }
 
+/* --- balloon --- */
+
+enum { BALLOON_RAM = 1 << 20, PAGES = 0x90000, PAGE = 4096 };
+
+static void count_change(void *opaque)
+{
+    (*(unsigned *)opaque)++;
+}
+
+static VirtioDev *make_balloon(const VirtioSlot *slot, void *opaque)
+{
+    return virtio_balloon_new(slot, &(VirtioBalloonConfig){ BALLOON_RAM, count_change, opaque });
+}
+
+/* What the page at @gpa begins with, after it was filled and a chain of @part has been served. */
+static unsigned byte_after(VirtioBench *b, unsigned q, const VirtioBenchPart *part, uint64_t gpa)
+{
+    uint8_t page[PAGE];
+
+    memset(page, 0x5a, sizeof(page));
+    gm_write(b->bench.env.memory, gpa, page, sizeof(page));
+    virtio_bench_post(b, q, part, 1);
+    virtio_bench_kick(b, q);
+    g_assert_cmpint(virtio_bench_next_used(b, q, NULL), ==, 0);
+    gm_read(b->bench.env.memory, gpa, page, sizeof(page));
+    return page[0];
+}
+
+/* Pages that are given up are gone; those beside them, and those taken back, stay. */
+static void test_balloon_pages(void)
+{
+    unsigned changes = 0;
+    g_autoptr(VirtioBench) b = virtio_bench_new(make_balloon, &changes);
+    const VirtioBenchPart list = { BUF, 16, false };
+    const VirtioBenchPart whole = { PAGES, 2 * PAGE, true }, parts = { PAGES + 1, PAGE, true };
+    uint8_t pfns[16];
+
+    for (unsigned i = 0; i < 4; i++) { /* two that follow each other, one before, one nowhere */
+        static const uint32_t numbers[] = { PAGES >> 12, (PAGES >> 12) + 1, (PAGES >> 12) - 2,
+                                            0xfffffff };
+        store_le32(pfns + 4 * i, numbers[i]);
+    }
+    virtio_bench_start(b, 0);
+    gm_write(b->bench.env.memory, BUF, pfns, sizeof(pfns));
+    g_assert_cmphex(byte_after(b, 0, &list, PAGES), ==, 0);
+    g_assert_cmphex(byte_after(b, 0, &list, PAGES + PAGE), ==, 0);
+    g_assert_cmphex(byte_after(b, 0, &list, PAGES - 2 * PAGE), ==, 0);
+    g_assert_cmphex(byte_after(b, 0, &list, PAGES - PAGE), ==, 0x5a);
+    g_assert_cmphex(byte_after(b, 0, &list, PAGES + 2 * PAGE), ==, 0x5a);
+    g_assert_cmphex(byte_after(b, 1, &list, PAGES), ==, 0x5a);
+    g_assert_cmphex(byte_after(b, 3, &whole, PAGES + PAGE), ==, 0);
+    g_assert_cmphex(byte_after(b, 3, &whole, PAGES + 2 * PAGE), ==, 0x5a);
+    g_assert_cmphex(byte_after(b, 3, &parts, PAGES), ==, 0x5a); /* no whole page */
+    g_assert_false(virtio_bench_is_broken(b));
+}
+
+static void test_balloon_size(void)
+{
+    unsigned changes = 0;
+    g_autoptr(VirtioBench) b = virtio_bench_new(make_balloon, &changes);
+
+    virtio_bench_start(b, 0);
+    virtio_balloon_set_target(b->dev, BALLOON_RAM - 8 * PAGE);
+    g_assert_cmpuint(virtio_bench_read(b, VB_CONFIG), ==, 8);
+    g_assert_cmphex(virtio_bench_read(b, VB_INTERRUPT_STATUS), ==, VIRTIO_INTERRUPT_CONFIG);
+    g_assert_cmpuint(virtio_balloon_actual(b->dev), ==, BALLOON_RAM);
+    virtio_bench_write(b, VB_CONFIG + 4, 8);
+    virtio_bench_write(b, VB_CONFIG + 4, 8); /* the same again is no change */
+    g_assert_cmpuint(changes, ==, 1);
+    g_assert_cmpuint(virtio_balloon_actual(b->dev), ==, BALLOON_RAM - 8 * PAGE);
+    virtio_bench_write(b, VB_CONFIG + 4, UINT32_MAX); /* a lie does no harm */
+    g_assert_cmpuint(virtio_balloon_actual(b->dev), ==, 0);
+    virtio_balloon_set_target(b->dev, 2 * BALLOON_RAM);
+    g_assert_cmpuint(virtio_bench_read(b, VB_CONFIG), ==, 0);
+}
+
+/* The buffer is kept until somebody asks, and what was in it is told. */
+static void test_balloon_stats(void)
+{
+    unsigned changes = 0;
+    g_autoptr(VirtioBench) b = virtio_bench_new(make_balloon, &changes);
+    const VirtioBenchPart part = { BUF, 20, false };
+    uint8_t stats[20] = { BALLOON_FREE, 0, 1, 2, [10] = 99, 0, 7 };
+
+    virtio_bench_start(b, 0);
+    gm_write(b->bench.env.memory, BUF, stats, sizeof(stats));
+    virtio_bench_post(b, 2, &part, 1);
+    virtio_bench_kick(b, 2);
+    g_assert_cmpint(virtio_bench_next_used(b, 2, NULL), ==, -1);
+    BalloonStats said = virtio_balloon_stats(b->dev);
+    g_assert_cmphex(said.values[BALLOON_FREE], ==, 0x201);
+    g_assert_cmphex(said.values[BALLOON_TOTAL], ==, UINT64_MAX);
+    virtio_balloon_poll(b->dev, 2); /* asks at once, and then every two seconds */
+    g_assert_cmpint(virtio_bench_next_used(b, 2, NULL), ==, 0);
+    virtio_bench_post(b, 2, &part, 1);
+    virtio_bench_kick(b, 2);
+    clock_advance(b->bench.env.clock, 2 * NS_PER_SECOND - 1);
+    g_assert_cmpint(virtio_bench_next_used(b, 2, NULL), ==, -1);
+    clock_advance(b->bench.env.clock, 1);
+    g_assert_cmpint(virtio_bench_next_used(b, 2, NULL), ==, 0);
+    g_assert_cmpuint(virtio_balloon_interval(b->dev), ==, 2);
+    virtio_balloon_poll(b->dev, 0);
+}
+
+/* Linux posts its first buffer, and tells of it, before it says DRIVER_OK. */
+static void test_balloon_early_stats(void)
+{
+    unsigned changes = 0;
+    g_autoptr(VirtioBench) b = virtio_bench_new(make_balloon, &changes);
+    const VirtioBenchPart part = { BUF, 10, false };
+    const uint8_t stat[10] = { BALLOON_FREE, 0, 77 };
+
+    uint64_t packed = b->packed ? 0 : VIRTIO_FEATURE(VIRTIO_F_RING_PACKED);
+    g_assert_true(virtio_bench_negotiate(b, virtio_bench_features(b) & ~packed));
+    virtio_bench_queue(b, 2, 8);
+    gm_write(b->bench.env.memory, BUF, stat, sizeof(stat));
+    virtio_bench_post(b, 2, &part, 1);
+    virtio_bench_kick(b, 2);
+    g_assert_cmphex(virtio_balloon_stats(b->dev).values[BALLOON_FREE], ==, UINT64_MAX);
+    virtio_bench_write(b, VB_STATUS, 15);
+    io_thread_run_all(b->io);
+    g_assert_cmphex(virtio_balloon_stats(b->dev).values[BALLOON_FREE], ==, 77);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -533,5 +658,9 @@ int main(int argc, char **argv)
     g_test_add_data_func("/blk/reset-in-flight", GUINT_TO_POINTER(1), test_blk_stop_in_flight);
     g_test_add_data_func("/blk/queue-stop-in-flight", NULL, test_blk_stop_in_flight);
     g_test_add_func("/blk/any-layout", test_blk_any_layout);
+    g_test_add_func("/balloon/pages", test_balloon_pages);
+    g_test_add_func("/balloon/size", test_balloon_size);
+    g_test_add_func("/balloon/stats", test_balloon_stats);
+    g_test_add_func("/balloon/stats-before-driver-ok", test_balloon_early_stats);
     return g_test_run();
 }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "machine/virtio/balloon.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
 #include "machine/virtio/net.h"
@@ -84,7 +85,15 @@ static void send_frame(VirtioRig *rig)
     io_thread_run_all(rig->b->io);
 }
 
+static VirtioDev *make_balloon(const VirtioSlot *slot, void *opaque)
+{
+    return virtio_balloon_new(slot, &(VirtioBalloonConfig){ .ram_size = 1 << 20 });
+}
+
 const VirtioSubject virtio_subjects[] = {
+    { "balloon-inflate", 5, 0, make_balloon, NULL, NULL },
+    { "balloon-deflate", 5, 1, make_balloon, NULL, NULL },
+    { "balloon-report", 5, 3, make_balloon, NULL, NULL },
     { "rng", 4, 0, make_rng, NULL, NULL },
     { "console-receive", 3, 0, make_console, close_console, type_key },
     { "console-transmit", 3, 1, make_console, close_console, NULL },
