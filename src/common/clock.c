@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <time.h>
 
+#define MANUAL_START_S UINT64_C(1704067200) /* 2024-01-01 */
+
 struct Timer {
     Clock *clock;
     TimerFn fn;
@@ -19,7 +21,7 @@ struct Timer {
 };
 
 struct Clock {
-    /* fixed after create */
+    /* fixed after create, and clock_set() */
     bool manual;
     uint64_t wall_base_ns;
     pthread_t thread;
@@ -124,7 +126,7 @@ static Clock *clock_new(bool manual)
 
     clock->manual = manual;
     clock->paused = manual;
-    clock->wall_base_ns = host_now_ns(CLOCK_REALTIME);
+    clock->wall_base_ns = manual ? MANUAL_START_S * NS_PER_SECOND : host_now_ns(CLOCK_REALTIME);
     clock->base_ns = host_now_ns(CLOCK_MONOTONIC);
     clock->timers = g_ptr_array_new();
     pthread_mutex_init(&clock->mutex, NULL);
@@ -188,6 +190,17 @@ void clock_resume(Clock *clock)
         __atomic_store_n(&clock->paused, false, __ATOMIC_RELEASE);
         pthread_cond_broadcast(&clock->changed);
     }
+    pthread_mutex_unlock(&clock->mutex);
+}
+
+void clock_set(Clock *clock, uint64_t now_ns)
+{
+    pthread_mutex_lock(&clock->mutex);
+    g_assert(clock->paused);
+    if (!clock->manual) {
+        clock->wall_base_ns = host_now_ns(CLOCK_REALTIME) - now_ns;
+    }
+    __atomic_store_n(&clock->frozen_ns, now_ns, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&clock->mutex);
 }
 

@@ -5,7 +5,7 @@
  *
  * A host clock follows CLOCK_MONOTONIC from 0 at creation, stands still while paused, and runs
  * timers on a thread of its own.  A manual clock stands until clock_advance() moves it, and runs
- * timers inside that call: tests drive it by hand.
+ * timers inside that call: tests drive it by hand, and its wall time begins with 2024.
  *
  * Threads: all functions may be called from any thread, timers' functions included.  A timer's
  * function is called with no lock of the clock held.
@@ -36,6 +36,9 @@ uint64_t clock_wall_ns(Clock *clock);
 /* Host clock only: stop it and let it go on.  Timers don't run while it stands.  Idempotent. */
 void clock_pause(Clock *clock);
 void clock_resume(Clock *clock);
+/* Paused or manual clock: show @now_ns from now on, as it did in another process.  Wall time stays
+ * that of this host. */
+void clock_set(Clock *clock, uint64_t now_ns);
 /* Manual clock only: move by @ns, running each timer at its own moment, in order. */
 void clock_advance(Clock *clock, uint64_t ns);
 /* Manual clock only: when the next timer is due, or TIMER_NEVER. */

@@ -36,6 +36,8 @@ void vm_config_free(VmConfig *config)
     g_free(config->kernel);
     g_free(config->initrd);
     g_free(config->append);
+    g_free(config->restore);
+    g_free(config->save);
     g_ptr_array_unref(config->disks);
     g_ptr_array_unref(config->nets);
     g_ptr_array_unref(config->forwards);
@@ -89,7 +91,7 @@ void vm_config_settle(VmConfig *config)
 
 bool vm_config_check(const VmConfig *config, GError **error)
 {
-    if (!config->kernel && !config->firmware && !config->disks->len) {
+    if (!config->kernel && !config->firmware && !config->disks->len && !config->restore) {
         set_error_code(error, INSULA_ERROR_USAGE,
                        "there is nothing to start: name a disk, or a kernel with --kernel FILE");
         return false;

@@ -63,6 +63,9 @@ typedef enum WatchdogAction {
     WATCHDOG_NONE, /* it is told of, no more */
 } WatchdogAction;
 
+/* What a state file says too. */
+enum { CONFIG_SAID_MACHINE = 1, CONFIG_SAID_CPUS = 2, CONFIG_SAID_MEMORY = 4 };
+
 typedef struct VmConfig {
     char *name;      /* NULL: not said */
     char *machine;   /* NULL: not said; never so after vm_config_settle() */
@@ -84,6 +87,9 @@ typedef struct VmConfig {
     GdbConfig gdb;
     QmpConfig qmp;
     WatchdogAction watchdog;
+    char *restore; /* the state file that the machine goes on from; NULL: it starts */
+    char *save;    /* where SIGUSR1 saves it; NULL: nowhere */
+    unsigned said; /* CONFIG_SAID_: not left at its default */
     bool no_reboot;
     bool paused;          /* the vCPUs stand until somebody resumes the machine */
     bool verbose;         /* say what was chosen where nothing was said */

@@ -44,6 +44,7 @@ static bool set_text(char **field, const char *option, const char *value, GError
 
 static bool parse_machine(VmConfig *config, const char *value, GError **error)
 {
+    config->said |= CONFIG_SAID_MACHINE;
     return set_text(&config->machine, "--machine", value, error);
 }
 
@@ -103,6 +104,7 @@ static bool parse_cpus(VmConfig *config, const char *value, GError **error)
         return false;
     }
     config->cpus = (unsigned)cpus;
+    config->said |= CONFIG_SAID_CPUS;
     return true;
 }
 
@@ -123,6 +125,7 @@ static bool parse_memory(VmConfig *config, const char *value, GError **error)
         return usage(error, "--memory '%s' must be a multiple of 4K", value);
     }
     config->memory = size;
+    config->said |= CONFIG_SAID_MEMORY;
     return true;
 }
 
@@ -287,6 +290,16 @@ static bool parse_paused(VmConfig *config, const char *value, GError **error)
 {
     config->paused = true;
     return true;
+}
+
+static bool parse_restore(VmConfig *config, const char *value, GError **error)
+{
+    return set_text(&config->restore, "--restore", value, error);
+}
+
+static bool parse_save(VmConfig *config, const char *value, GError **error)
+{
+    return set_text(&config->save, "--save", value, error);
 }
 
 static bool parse_no_reboot(VmConfig *config, const char *value, GError **error)
@@ -516,6 +529,25 @@ static const Option table[] = {
       .letter = "v",
       .help = "say what was chosen where nothing was said",
       .parse = parse_verbose },
+    { .name = "save",
+      .form = "FILE",
+      .words = "<file>",
+      .help = "SIGUSR1 saves the machine there, and ends it",
+      .detail =
+          "The file holds memory, devices and clock, but no disks: keep those as they are for "
+          "--restore. It is replaced only when all of it is written.",
+      .parse = parse_save },
+    { .name = "restore",
+      .form = "FILE",
+      .words = "<file>",
+      .help = "go on with the machine that was saved in FILE",
+      .detail = "Machine, CPU model, number of CPUs and memory are the file's; disks, networks and "
+                "the rest are named again as when the machine was started. A kernel need not be: "
+                "without one the guest can't reset. Memory is mapped from the file, which takes "
+                "milliseconds: several machines may go on from one file, which must stay as it is "
+                "as long as they run. Connections of a user network are lost; the guest sees its "
+                "link go down and up.",
+      .parse = parse_restore },
     { .name = "no-reboot",
       .help = "end when the guest resets the machine",
       .parse = parse_no_reboot },

@@ -78,6 +78,7 @@ typedef struct MachineConfig {
     const Engine *engine;
     const EngineTuning *tuning; /* NULL: as usual */
     const char *cpu_model;      /* NULL: the engine's default */
+    uint64_t tsc_khz;           /* of the guest's TSC; 0: the engine chooses */
     unsigned cpus;
     uint64_t memory_size; /* in bytes; machine_boards() has the limits */
     /* pc: "bios", "uefi", "none", or a path; NULL: "none" if there is a kernel, else "bios" */
@@ -86,6 +87,7 @@ typedef struct MachineConfig {
     const char *kernel;  /* path of a bzImage or ELF (PVH) kernel; required without firmware */
     const char *initrd;  /* path, or NULL */
     const char *cmdline; /* the kernel's command line; NULL: empty */
+    bool restore;        /* machine_load() follows: nothing is loaded, a kernel need not be named */
     const MachineDisk *disks;
     size_t n_disks;
     const MachineNet *nets;
@@ -111,6 +113,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Machine, machine_free)
  * RAM that the loader doesn't write keeps its bytes, as on a PC. */
 bool machine_reset(Machine *machine, GError **error);
 
+/* On: finish what is in flight, and touch neither guest memory nor devices until off.  No vCPU
+ * runs, and the clock is paused. */
+void machine_pause(Machine *machine, bool on);
+/* Append the state of all devices and vCPUs, while paused.  RAM isn't part of it (gm_blocks()). */
+bool machine_save(Machine *machine, GByteArray *state, GError **error);
+/* The reverse, into a machine of the same configuration that hasn't run (.restore), whose clock
+ * shows the time of saving; then its RAM may be filled, and it may run.  @state may hold anything.
+ * After a failure the machine is only good for machine_free(). */
+bool machine_load(Machine *machine, const uint8_t *state, size_t len, GError **error);
+
+/* Pull out the cables of all network cards, or put them in again. */
+void machine_set_links(Machine *machine, bool up);
 /* Press the power button (ACPI): a guest that listens shuts down. */
 void machine_power_button(Machine *machine);
 

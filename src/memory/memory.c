@@ -38,7 +38,9 @@ static void free_block(gpointer data)
     RamBlock *block = data;
 
     munmap(block->hva, block->size);
-    close(block->memfd);
+    if (block->memfd >= 0) {
+        close(block->memfd);
+    }
     g_free(block);
 }
 

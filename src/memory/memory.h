@@ -8,7 +8,8 @@
  * moves some (a PCI device's BARs, ROM that covers RAM), at any time, and anywhere.  Where windows
  * overlap, the one of higher priority is seen, among equals the older one.
  *
- * RAM is a sealed shared memfd per block.  A device reaches guest memory only through gm_read(),
+ * RAM is a sealed shared memfd per block, or a mapped state file (memory/image.h).  A device
+ * reaches guest memory only through gm_read(),
  * gm_write(), gm_ram() and gm_rom(), which check bounds once and never reach another device's
  * registers.  Blocks stay mapped as long as the GuestMemory, so an hva stays good whatever the
  * guest moves.
@@ -53,7 +54,7 @@ typedef struct RamBlock {
     const char *name; /* static */
     uint64_t size;    /* in bytes, a multiple of 4096 */
     uint8_t *hva;
-    int memfd;
+    int memfd; /* -1: a private mapping of a state file, see memory/image.h */
 } RamBlock;
 
 /* RAM, or ROM, as the guest sees it now. */

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "vm/report.h"
+#include "vm/save.h"
 #include "vm/terminal.h"
 
-static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT };
+static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT, SIGUSR1 };
 
 static void fill(sigset_t *set)
 {
@@ -32,6 +34,21 @@ void signals_block(void)
     signal(SIGPIPE, SIG_IGN); /* a write to a peer that has gone fails instead */
 }
 
+/* SIGUSR1: save the machine where --save says, and end it. */
+static void save(Vm *vm)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!vm_save_path(vm)) {
+        report("SIGUSR1 saves the machine; say where with --save FILE");
+    } else if (!vm_save(vm, vm_save_path(vm), &error)) {
+        report_error(error);
+    } else {
+        report("saved to '%s'", vm_save_path(vm));
+        vm_end(vm, STATUS_DONE);
+    }
+}
+
 static gboolean on_signal(gint fd, GIOCondition condition, gpointer data)
 {
     struct signalfd_siginfo info;
@@ -44,6 +61,8 @@ static gboolean on_signal(gint fd, GIOCondition condition, gpointer data)
         vm_stop_job(vm);
     } else if (info.ssi_signo == SIGCONT) {
         terminal_again();
+    } else if (info.ssi_signo == SIGUSR1) {
+        save(vm);
     } else {
         vm_end_by_signal(vm, (int)info.ssi_signo);
     }

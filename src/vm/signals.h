@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Signals to the process as events of its main loop: SIGTERM, SIGINT and SIGHUP end the machine,
- * SIGTSTP stops the job, SIGCONT has it take the terminal again.
+ * SIGTSTP stops the job, SIGCONT has it take the terminal again, SIGUSR1 saves the machine.
  *
  * Threads: main thread only.
  */

@@ -18,6 +18,7 @@
 #include "vm/gdb_server.h"
 #include "vm/network.h"
 #include "vm/report.h"
+#include "vm/save.h"
 #include "vm/stream.h"
 #include "vm/terminal.h"
 
@@ -25,6 +26,12 @@ _Static_assert((int)CONFIG_CPUS_MAX == (int)ENGINE_MAX_CPUS, "config/limits.h sa
 
 /* A vCPU leaves vcpu_run within microseconds of a kick; one that needs longer has hung. */
 enum { PARK_SECONDS = 10 };
+
+/* Of each machine: what a guest sees of it never changes under the same number. */
+enum { BOARD_VERSION = 1 };
+
+/* How long network links of a restored machine are down. */
+enum { LINK_DOWN_MS = 200 };
 
 typedef enum EventKind {
     EVENT_NONE,
@@ -71,6 +78,9 @@ struct Vm {
     WatchdogAction watchdog;
     const Engine *engine;
     GdbConfig gdb_config;
+    StateIdentity identity;
+    StateFile *restored; /* that the machine goes on from, or NULL */
+    char *save_path;     /* of --save, or NULL */
     Log log;
     Clock *clock;
     GPtrArray *disks;    /* of Blk */
@@ -902,8 +912,68 @@ static bool begin_networks(Vm *vm, GError **error)
     return true;
 }
 
+/* Whether what was said on the command line is what the state file says. */
+static bool check_said(const VmConfig *config, const StateIdentity *identity, GError **error)
+{
+    const char *differs = NULL;
+
+    if (identity->board_version != BOARD_VERSION) {
+        set_error(error,
+                  "cannot restore from '%s': it needs version %u of machine '%s', and this "
+                  "program has version %u",
+                  config->restore, identity->board_version, identity->board, BOARD_VERSION);
+        return false;
+    }
+    if (config->said & CONFIG_SAID_MACHINE && strcmp(config->machine, identity->board) != 0) {
+        differs = "--machine";
+    } else if (config->said & CONFIG_SAID_CPUS && config->cpus != identity->cpus) {
+        differs = "--cpus";
+    } else if (config->said & CONFIG_SAID_MEMORY && config->memory != identity->memory) {
+        differs = "--memory";
+    } else if (config->cpu_model && strcmp(config->cpu_model, identity->cpu_model) != 0) {
+        differs = "--cpu";
+    } else if (!config->firmware && !strcmp(identity->firmware, "file")) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "cannot restore from '%s': name the machine's firmware with --firmware",
+                       config->restore);
+        return false;
+    }
+    if (differs) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "%s isn't what the machine in '%s' has; leave it out", differs,
+                       config->restore);
+    }
+    return !differs;
+}
+
+/* What the machine is: as the configuration says, or the state file. */
+static bool identify(Vm *vm, const VmConfig *config, GError **error)
+{
+    StateIdentity *identity = &vm->identity;
+    const char *firmware = config->firmware ? config->firmware : config->kernel ? "none" : "bios";
+    bool known =
+        !strcmp(firmware, "none") || !strcmp(firmware, "bios") || !strcmp(firmware, "uefi");
+
+    if (config->restore) {
+        vm->restored = state_file_open(config->restore, error);
+        if (!vm->restored) {
+            return false;
+        }
+        *identity = state_file_header(vm->restored)->identity;
+        save_guard_memory();
+        return check_said(config, identity, error);
+    }
+    *identity = (StateIdentity){ .board_version = BOARD_VERSION,
+                                 .cpus = config->cpus,
+                                 .memory = config->memory };
+    g_strlcpy(identity->board, config->machine, sizeof(identity->board));
+    g_strlcpy(identity->firmware, known ? firmware : "file", sizeof(identity->firmware));
+    return true;
+}
+
 static bool build(Vm *vm, const VmConfig *config, GError **error)
 {
+    const StateIdentity *identity = &vm->identity;
     MachineDisk disks[CONFIG_DISKS_MAX] = { { 0 } };
     MachineNet cards[CONFIG_NETS_MAX] = { { 0 } };
     StreamKeys keys = { vm, on_key };
@@ -924,18 +994,20 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
     }
     const MachineConfig machine = {
         .name = config->name,
-        .board = config->machine,
+        .board = identity->board,
         .engine = vm->engine,
         .tuning = &tuning,
-        .cpu_model = config->cpu_model,
-        .cpus = config->cpus,
-        .memory_size = config->memory,
-        .firmware = config->firmware,
+        .cpu_model = vm->restored ? identity->cpu_model : config->cpu_model,
+        .tsc_khz = identity->tsc_khz,
+        .cpus = identity->cpus,
+        .memory_size = identity->memory,
+        .firmware = config->firmware || !vm->restored ? config->firmware : identity->firmware,
         .firmware_variables = config->firmware_variables,
         .kernel = config->kernel,
         .initrd = config->initrd,
         .cmdline = config->append,
         .watchdog = config->watchdog != WATCHDOG_ABSENT,
+        .restore = vm->restored != NULL,
         .disks = disks,
         .n_disks = vm->disks->len,
         .nets = cards,
@@ -947,8 +1019,12 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .events = { vm, on_power, on_released, on_ballooned },
     };
     vm->machine = machine_new(&machine, error);
-    if (!vm->machine) {
+    if (!vm->machine ||
+        (vm->restored && !state_file_load(vm->restored, vm->machine, vm->clock, error))) {
         return false;
+    }
+    if (vm->restored) {
+        machine_set_links(vm->machine, false);
     }
     vm->n_cpus = machine_cpus(vm->machine);
     for (unsigned i = 0; i < vm->n_cpus; i++) {
@@ -965,6 +1041,7 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
     vm->name = g_strdup(config->name ? config->name : config->machine);
     vm->no_reboot = config->no_reboot;
     vm->watchdog = config->watchdog;
+    vm->save_path = g_strdup(config->save);
     vm->state = vm->told_state = config->paused ? VM_PRELAUNCH : VM_RUNNING;
     vm->engine = engine;
     vm->gdb_config = config->gdb;
@@ -981,10 +1058,40 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
     g_mutex_init(&vm->mutex);
     g_cond_init(&vm->order_changed);
     g_cond_init(&vm->stands);
-    if (!open_disks(vm, config, error) || !build(vm, config, error)) {
+    if (!identify(vm, config, error) || !open_disks(vm, config, error) ||
+        !build(vm, config, error)) {
         return NULL;
     }
     return g_steal_pointer(&vm);
+}
+
+void vm_identity(const Vm *vm, StateIdentity *ret_identity)
+{
+    *ret_identity = vm->identity;
+    ret_identity->tsc_khz = vm->engine->vm_tsc_khz(machine_engine_vm(vm->machine));
+    g_strlcpy(ret_identity->cpu_model, vm_cpu_model(vm), sizeof(ret_identity->cpu_model));
+}
+
+Clock *vm_clock(Vm *vm)
+{
+    return vm->clock;
+}
+
+bool vm_flush(Vm *vm, GError **error)
+{
+    for (unsigned i = 0; i < vm->disks->len; i++) {
+        int result = blk_flush(g_ptr_array_index(vm->disks, i));
+        if (result < 0) {
+            set_error_errno(error, -result, "cannot flush disk %u", i);
+            return false;
+        }
+    }
+    return true;
+}
+
+const char *vm_save_path(const Vm *vm)
+{
+    return vm->save_path;
 }
 
 const char *vm_cpu_model(const Vm *vm)
@@ -1018,6 +1125,14 @@ static void end_threads(Vm *vm)
     }
 }
 
+/* The cables are in again: the guest asks for addresses afresh, and knows that its connections are
+ * gone. */
+static gboolean plug_in(gpointer data)
+{
+    machine_set_links(((Vm *)data)->machine, true);
+    return G_SOURCE_REMOVE;
+}
+
 Status vm_run(Vm *vm, int *ret_signal)
 {
     g_autoptr(GError) error = NULL;
@@ -1032,6 +1147,9 @@ Status vm_run(Vm *vm, int *ret_signal)
     }
     if (vm->gdb_config.kind == GDB_OFF || !vm->gdb_config.wait) {
         order_go(vm, NULL);
+    }
+    if (vm->restored) {
+        g_timeout_add(LINK_DOWN_MS, plug_in, vm);
     }
     g_main_loop_run(vm->loop);
     end_threads(vm);
@@ -1055,12 +1173,14 @@ void vm_free(Vm *vm)
     g_ptr_array_unref(vm->networks);
     g_ptr_array_unref(vm->forwards);
     g_ptr_array_unref(vm->disks);
+    state_file_free(vm->restored);
     clock_free(vm->clock);
     g_main_loop_unref(vm->loop);
     g_mutex_clear(&vm->mutex);
     g_cond_clear(&vm->order_changed);
     g_cond_clear(&vm->stands);
     g_free(vm->gdb_config.path);
+    g_free(vm->save_path);
     g_free(vm->name);
     g_free(vm);
 }

@@ -22,6 +22,7 @@
 #include "engine/engine.h"
 #include "machine/machine.h"
 #include "vm/gdb.h"
+#include "vm/state_file.h"
 #include "vm/status.h"
 
 typedef struct Vm Vm;
@@ -123,6 +124,16 @@ typedef struct VmObserver {
 
 /* @observer is copied; NULL: nobody is told. */
 void vm_observe(Vm *vm, const VmObserver *observer);
+
+/* ---- for saving (vm/save.h) ---- */
+
+/* What the machine is. */
+void vm_identity(const Vm *vm, StateIdentity *ret_identity);
+Clock *vm_clock(Vm *vm);
+/* Make durable what the guest has written to its disks. */
+bool vm_flush(Vm *vm, GError **error);
+/* Where SIGUSR1 saves the machine; NULL: nowhere. */
+const char *vm_save_path(const Vm *vm);
 
 /* ---- for the debugger ---- */
 

@@ -62,6 +62,7 @@ struct Machine {
     Hotplug *hotplug;                    /* NULL: the board has no slots */
     IrqMerge shared[BOARD_SHARED_LINES]; /* of I/O APIC pins 16 to 23 */
     BootImage *boot;                     /* NULL: the first CPU begins at its reset vector */
+    bool kernel_unknown; /* restored without naming the kernel: it can't be started again */
     BootMap map;
     GByteArray *acpi; /* the tables, for .map.rsdp */
 };

@@ -15,6 +15,7 @@
 #include "common/error.h"
 #include "machine/board/board.h"
 #include "machine/board/hotplug.h"
+#include "machine/virtio/net.h"
 
 static const MachineBoard boards[] = {
     {
@@ -199,6 +200,7 @@ static bool add_engine(Machine *m, const MachineConfig *config, GError **error)
         .hooks = { .opaque = m, .extint_ack = on_extint_ack, .ioapic_eoi = on_ioapic_eoi },
         .cpus = config->cpus,
         .cpu_model = config->cpu_model,
+        .tsc_khz = config->tsc_khz,
         .tuning = config->tuning ? *config->tuning : (EngineTuning){ 0 },
     };
     EngineVm *vm = m->engine->vm_new(&engine_config, error);
@@ -293,7 +295,7 @@ Machine *machine_new(const MachineConfig *given, GError **error)
         return NULL;
     }
     reset_devices(m);
-    if (!load(m, error)) {
+    if (!config->restore && !load(m, error)) {
         return NULL;
     }
     return g_steal_pointer(&m);
@@ -301,6 +303,11 @@ Machine *machine_new(const MachineConfig *given, GError **error)
 
 bool machine_reset(Machine *m, GError **error)
 {
+    if (m->kernel_unknown) {
+        set_error(error, "the guest resets, but the kernel that it began with isn't known: name it "
+                         "with --kernel when you restore");
+        return false;
+    }
     reset_devices(m);
     for (unsigned i = 0; i < m->cpus; i++) {
         if (!m->engine->vcpu_set_state(m->vcpus[i], &m->reset_states[i], error)) {
@@ -341,6 +348,16 @@ void machine_free(Machine *m)
     g_free(m->reset_states);
     gm_free(m->memory);
     g_free(m);
+}
+
+void machine_set_links(Machine *m, bool up)
+{
+    for (guint i = 0; i < m->devices->len; i++) {
+        Device *device = g_ptr_array_index(m->devices, i);
+        if (device->class == &virtio_net_class.device) {
+            virtio_net_set_link(container_of(device, VirtioDev, device), up);
+        }
+    }
 }
 
 void machine_power_button(Machine *m)

@@ -119,7 +119,7 @@ static bool micro_build(Machine *m, const MachineConfig *config, GError **error)
     AcpiConfig acpi = { .cpus = config->cpus };
     RtcMemorySizes sizes;
 
-    if (!config->kernel) {
+    if (!config->kernel && !config->restore) {
         set_error_code(error, INSULA_ERROR_USAGE,
                        "machine 'micro' has no firmware: name a kernel with --kernel");
         return false;
@@ -151,6 +151,10 @@ static bool micro_build(Machine *m, const MachineConfig *config, GError **error)
     board_add(m, test_exit_new(&m->env, m->power));
     add_virtio(m, config, &acpi);
 
+    m->kernel_unknown = !config->kernel;
+    if (m->kernel_unknown) {
+        return true;
+    }
     m->map.rsdp = ACPI_TABLES;
     m->acpi = acpi_build(&acpi, ACPI_TABLES);
     m->boot = boot_image_open(config->kernel, config->initrd, config->cmdline, error);

@@ -515,6 +515,10 @@ static bool add_direct_boot(Machine *m, const MachineConfig *config, GError **er
 {
     AcpiPc now;
 
+    m->kernel_unknown = !config->kernel;
+    if (m->kernel_unknown && config->restore) {
+        return true;
+    }
     if (!config->kernel) {
         set_error_code(error, INSULA_ERROR_USAGE,
                        "--firmware none starts a kernel directly: name it with --kernel");

@@ -170,7 +170,7 @@ static void test_real_watch(void)
 {
     IoThread *io = io_thread_new("io-test");
 
-    for (unsigned round = 0; round < 200; round++) {
+    for (unsigned round = 0; round < 40; round++) {
         Work *w = g_new0(Work, 1);
         Pipe *p = g_new0(Pipe, 1);
         pipe_init(p, io);

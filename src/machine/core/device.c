@@ -90,84 +90,56 @@ void device_log(Device *device, const char *format, ...)
     log_line(device->env.log, LOG_DEVICE, "%s: %s", device->name, text);
 }
 
-uint64_t saved_field_max(const SavedField *field)
-{
-    return MIN(field->max, bits_mask(field->size * 8));
-}
-
 size_t device_saved_size(const DeviceClass *class)
 {
-    size_t size = 0;
-
-    for (const SavedField *field = class->saved; field && field->name; field++) {
-        size += (size_t)field->size * field->count;
-    }
-    return size;
-}
-
-/* Where element @i of @field stands in @device. */
-static void *element(Device *device, const SavedField *field, unsigned i)
-{
-    size_t stride = field->stride ? field->stride : field->size;
-
-    return (uint8_t *)device + field->offset + i * stride;
+    return saved_size(class->saved, class->version);
 }
 
 void device_save(Device *device, uint8_t *buf)
 {
     g_mutex_lock(&device->lock);
-    for (const SavedField *field = device->class->saved; field && field->name; field++) {
-        for (unsigned i = 0; i < field->count; i++, buf += field->size) {
-            memcpy(buf, element(device, field, i), field->size);
-        }
-    }
+    saved_write(device->class->saved, device, buf);
     g_mutex_unlock(&device->lock);
 }
 
-static bool check_field(const Device *device, const SavedField *field, const uint8_t *buf,
-                        GError **error)
-{
-    for (unsigned i = 0; i < field->count; i++) {
-        uint64_t value = 0;
-        memcpy(&value, buf + (size_t)i * field->size, field->size);
-        if (value < field->min || value > saved_field_max(field)) {
-            set_error(error,
-                      "cannot load the state of '%s': field '%s' holds %" G_GUINT64_FORMAT
-                      ", which this device can't have",
-                      device->name, field->name, value);
-            return false;
-        }
-    }
-    return true;
-}
-
-bool device_load(Device *device, const uint8_t *buf, size_t len, GError **error)
+bool device_load_version(Device *device, unsigned version, const uint8_t *buf, size_t len,
+                         GError **error)
 {
     const DeviceClass *class = device->class;
-    const uint8_t *at = buf;
 
-    if (len != device_saved_size(class)) {
-        set_error(error, "cannot load the state of '%s': it has %zu bytes where %zu are expected",
-                  device->name, len, device_saved_size(class));
+    if (version > class->version) {
+        set_error(error,
+                  "cannot load the state of '%s': it is of version %u of device '%s', and this "
+                  "program knows %u; use the one that saved it, or a later one",
+                  device->name, version, class->name, class->version);
         return false;
     }
-    for (const SavedField *field = class->saved; field && field->name; field++) {
-        if (!check_field(device, field, at, error)) {
-            return false;
-        }
-        at += (size_t)field->size * field->count;
+    if (len != saved_size(class->saved, version)) {
+        set_error(error, "cannot load the state of '%s': it has %zu bytes where %zu are expected",
+                  device->name, len, saved_size(class->saved, version));
+        return false;
+    }
+    if (!saved_check(class->saved, version, buf, device->name, error)) {
+        return false;
     }
     g_mutex_lock(&device->lock);
-    at = buf;
-    for (const SavedField *field = class->saved; field && field->name; field++) {
-        for (unsigned i = 0; i < field->count; i++, at += field->size) {
-            memcpy(element(device, field, i), at, field->size);
-        }
-    }
+    saved_read(class->saved, version, buf, device);
     bool good = !class->loaded || class->loaded(device, error);
     if (!good && class->reset) {
         class->reset(device);
     }
     g_mutex_unlock(&device->lock);
     return good;
+}
+
+bool device_load(Device *device, const uint8_t *buf, size_t len, GError **error)
+{
+    return device_load_version(device, device->class->version, buf, len, error);
+}
+
+void device_pause(Device *device, bool on)
+{
+    if (device->class->pause) {
+        device->class->pause(device, on);
+    }
 }

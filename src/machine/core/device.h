@@ -25,53 +25,8 @@
 #include "common/bits.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "machine/core/saved.h"
 #include "memory/memory.h"
-
-/* A field, or an array of fields, of a device's struct: unsigned, 1, 2, 4 or 8 bytes each. */
-typedef struct SavedField {
-    const char *name;
-    size_t offset;
-    unsigned size;     /* of one element */
-    unsigned count;    /* 1, or of the array */
-    size_t stride;     /* from one element to the next; 0: .size */
-    uint64_t min, max; /* what a saved state may hold */
-    unsigned since;    /* version of the class that brought the field; 0: the first */
-} SavedField;
-
-#define SAVED_MEMBER(Type, field) (((Type *)0)->field)
-#define SAVED_MAX(lvalue)         _Generic((lvalue), bool : 1, default : UINT64_MAX)
-
-/* Any value that fits (of a bool: 0 and 1). */
-#define SAVED(Type, field)                                                                         \
-    {                                                                                              \
-        .name = #field, .offset = offsetof(Type, field), .count = 1,                               \
-        .size = sizeof(SAVED_MEMBER(Type, field)), .max = SAVED_MAX(SAVED_MEMBER(Type, field))     \
-    }
-/* Only values from @low to @high. */
-#define SAVED_RANGE(Type, field, low, high)                                                        \
-    {                                                                                              \
-        .name = #field, .offset = offsetof(Type, field), .count = 1,                               \
-        .size = sizeof(SAVED_MEMBER(Type, field)), .min = (low), .max = (high)                     \
-    }
-/* Each element of an array. */
-#define SAVED_ARRAY(Type, field)                                                                   \
-    {                                                                                              \
-        .name = #field, .offset = offsetof(Type, field),                                           \
-        .count = sizeof(SAVED_MEMBER(Type, field)) / sizeof(SAVED_MEMBER(Type, field[0])),         \
-        .size = sizeof(SAVED_MEMBER(Type, field[0])),                                              \
-        .max = SAVED_MAX(SAVED_MEMBER(Type, field[0]))                                             \
-    }
-
-/* A member of each struct of an array. */
-#define SAVED_EACH(Type, array, field)                                                             \
-    SAVED_EACH_RANGE(Type, array, field, 0, SAVED_MAX(SAVED_MEMBER(Type, array[0].field)))
-#define SAVED_EACH_RANGE(Type, array, field, low, high)                                            \
-    {                                                                                              \
-        .name = #array "." #field, .offset = offsetof(Type, array[0].field),                       \
-        .count = sizeof(SAVED_MEMBER(Type, array)) / sizeof(SAVED_MEMBER(Type, array[0])),         \
-        .stride = sizeof(SAVED_MEMBER(Type, array[0])),                                            \
-        .size = sizeof(SAVED_MEMBER(Type, array[0].field)), .min = (low), .max = (high)            \
-    }
 
 typedef struct Device Device;
 
@@ -85,6 +40,10 @@ typedef struct DeviceClass {
     /* After saved fields were loaded: check what ranges can't, set what derives from them; false
      * if it can't be.  Lock held.  NULL: nothing to do. */
     bool (*loaded)(Device *device, GError **error);
+    /* On: wait until what is in flight is done, then leave guest memory and saved fields alone
+     * until off.  No lock held, no vCPU runs.  NULL: the device does nothing by itself but on the
+     * clock and the I/O thread, which stand then. */
+    void (*pause)(Device *device, bool on);
     void (*destroy)(Device *device); /* release what the struct owns; NULL: nothing to do */
 } DeviceClass;
 
@@ -119,11 +78,14 @@ void guest_error(Device *device, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* A line of category device. */
 void device_log(Device *device, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* Bytes that the saved fields of @class take, and the fields' largest value. */
+/* Bytes that the saved fields of @class take. */
 size_t device_saved_size(const DeviceClass *class);
-uint64_t saved_field_max(const SavedField *field);
 /* Copy the saved fields out, in order, little-endian, into @buf of device_saved_size() bytes. */
 void device_save(Device *device, uint8_t *buf);
 /* Check all of @buf, then copy it in.  On failure the device is as before, except that after a
  * refusal of class->loaded it is at reset. */
 bool device_load(Device *device, const uint8_t *buf, size_t len, GError **error);
+/* The same for a state of an older @version of the class: fields that came later stay. */
+bool device_load_version(Device *device, unsigned version, const uint8_t *buf, size_t len,
+                         GError **error);
+void device_pause(Device *device, bool on);

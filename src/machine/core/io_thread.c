@@ -45,6 +45,7 @@ struct IoThread {
     uint64_t last_id;
     unsigned tasks;
     bool asleep; /* or about to be: somebody must write to .wake */
+    bool paused;
     bool stopping;
 };
 
@@ -81,8 +82,8 @@ static void run_watch(IoThread *thread, const struct epoll_event *event)
     unsigned events = (event->events & EPOLLIN || broken ? IO_READ : 0) |
                       (event->events & EPOLLOUT || broken ? IO_WRITE : 0);
 
-    if (!watch || !watch->events) {
-        return; /* it was freed, or changed its mind */
+    if (!watch || !watch->events || thread->paused) {
+        return; /* it was freed, or changed its mind; or its turn comes later */
     }
     thread->running = watch;
     g_mutex_unlock(&thread->lock);
@@ -123,9 +124,12 @@ static gpointer run(gpointer opaque)
     while (!thread->stopping) {
         /* those that come meanwhile wait until descriptors had their turn */
         for (guint n = g_queue_get_length(&thread->waiting); n > 0; n--) {
-            if (!g_queue_is_empty(&thread->waiting)) {
+            if (!g_queue_is_empty(&thread->waiting) && !thread->paused) {
                 run_task(thread);
             }
+        }
+        while (thread->paused && !thread->stopping) {
+            g_cond_wait(&thread->changed, &thread->lock);
         }
         bool idle = g_queue_is_empty(&thread->waiting) && !thread->stopping;
         if (idle || thread->watches->len) {
@@ -184,6 +188,7 @@ void io_thread_free(IoThread *thread)
         g_mutex_lock(&thread->lock);
         thread->stopping = true;
         wake(thread);
+        g_cond_broadcast(&thread->changed);
         g_mutex_unlock(&thread->lock);
         g_thread_join(thread->thread);
     }
@@ -218,6 +223,17 @@ static void wait_until_idle(IoThread *thread, const void *what)
     while (thread->running == what) {
         g_cond_wait(&thread->changed, &thread->lock);
     }
+}
+
+void io_thread_pause(IoThread *thread, bool on)
+{
+    g_mutex_lock(&thread->lock);
+    thread->paused = on;
+    while (on && thread->running) {
+        g_cond_wait(&thread->changed, &thread->lock);
+    }
+    g_cond_broadcast(&thread->changed);
+    g_mutex_unlock(&thread->lock);
 }
 
 IoTask *io_task_new(IoThread *thread, void (*fn)(void *opaque), void *opaque)

@@ -27,6 +27,9 @@ void io_thread_free(IoThread *thread);
 /* Manual only: run what is scheduled or ready until nothing is. */
 void io_thread_run_all(IoThread *thread);
 
+/* On: wait until nothing runs, and run nothing until off; what is scheduled waits. */
+void io_thread_pause(IoThread *thread, bool on);
+
 IoTask *io_task_new(IoThread *thread, void (*fn)(void *opaque), void *opaque);
 /* After return the function doesn't run any more (waits for it).  @task may be NULL. */
 void io_task_free(IoTask *task);

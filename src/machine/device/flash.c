@@ -285,6 +285,7 @@ static bool loaded(Device *device, GError **error)
 
     flash->command = is_mode(flash->command) && !flash->read_only ? flash->command : READ_ARRAY;
     show_mode(flash);
+    save(flash, 0, flash->block->size); /* the file keeps what the machine sees */
     return true;
 }
 

@@ -120,6 +120,7 @@ const VirtioClass virtio_console_class = {
         .saved = saved,
         .reset = virtio_dev_reset,
         .loaded = virtio_dev_loaded,
+        .pause = virtio_dev_pause,
         .destroy = virtio_dev_destroy,
     },
     .device_id = 3,

@@ -75,7 +75,7 @@ static void run_queues(void *opaque)
     g_mutex_lock(&dev->device.lock);
     for (unsigned i = 0; i < dev->n_queues; i++) {
         Virtq *q = &dev->queues[i];
-        if (q->kicked && q->ready && !q->draining && virtio_dev_runs(dev)) {
+        if (q->kicked && q->ready && !q->draining && !dev->paused && virtio_dev_runs(dev)) {
             q->kicked = false;
             virtq_begin_round(q);
             class_of(dev)->queues[i].on_kick(dev, q);
@@ -300,7 +300,9 @@ void virtio_dev_reset(Device *device)
 
 static bool load_queue(Virtq *q, GError **error)
 {
-    if (q->ready && (q->index >= q->dev->n_queues || !virtq_start(q))) {
+    bool agreed = q->dev->status & VIRTIO_STATUS_FEATURES_OK;
+
+    if (q->ready && (!agreed || q->index >= q->dev->n_queues || !virtq_start(q))) {
         q->ready = false;
         set_error(error, "cannot load the state of '%s': queue %u can't be", q->dev->device.name,
                   q->index);
@@ -316,7 +318,8 @@ bool virtio_dev_loaded(Device *device, GError **error)
 {
     VirtioDev *dev = container_of(device, VirtioDev, device);
 
-    if (dev->driver_features & ~dev->features) {
+    bool agreed = dev->status & VIRTIO_STATUS_FEATURES_OK;
+    if (agreed ? !features_are_sane(dev) : (dev->status & VIRTIO_STATUS_DRIVER_OK) != 0) {
         set_error(error, "cannot load the state of '%s': it has features this device lacks",
                   device->name);
         return false;
@@ -333,6 +336,23 @@ bool virtio_dev_loaded(Device *device, GError **error)
         dev->transport->loaded(dev);
     }
     return true;
+}
+
+void virtio_dev_pause(Device *device, bool on)
+{
+    VirtioDev *dev = container_of(device, VirtioDev, device);
+
+    g_mutex_lock(&device->lock);
+    dev->paused = on;
+    for (unsigned i = 0; i < dev->n_queues; i++) {
+        while (on && dev->queues[i].in_flight) {
+            g_cond_wait(&dev->drained, &device->lock);
+        }
+        if (!on && dev->queues[i].ready) {
+            virtq_kick(&dev->queues[i]); /* it may have been refused a chain meanwhile */
+        }
+    }
+    g_mutex_unlock(&device->lock);
 }
 
 void virtio_dev_destroy(Device *device)

@@ -763,6 +763,7 @@ const VirtioClass virtio_net_class = {
         .saved = saved,
         .reset = virtio_dev_reset,
         .loaded = virtio_dev_loaded,
+        .pause = virtio_dev_pause,
         .destroy = virtio_dev_destroy,
     },
     .device_id = 1,

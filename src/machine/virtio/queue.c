@@ -150,7 +150,8 @@ void virtq_begin_round(Virtq *q)
 
 bool virtq_pop(Virtq *q, VirtqChain *chain)
 {
-    if (!q->ready || q->draining || !virtio_dev_runs(q->dev) || q->ring->is_empty(q)) {
+    if (!q->ready || q->draining || q->dev->paused || !virtio_dev_runs(q->dev) ||
+        q->ring->is_empty(q)) {
         return false;
     }
     if (!q->budget) {

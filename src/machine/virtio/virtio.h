@@ -103,6 +103,7 @@ struct VirtioDev {
     uint8_t status;
     uint8_t isr;    /* VIRTIO_INTERRUPT_: what the guest has not acknowledged */
     bool resetting; /* a reset waits for work in flight: registers take no writes */
+    bool paused;    /* no chain is popped */
     uint16_t config_vector;
     uint32_t device_features_sel, driver_features_sel;
     uint64_t driver_features;
@@ -159,9 +160,10 @@ bool virtio_dev_runs(const VirtioDev *dev);
 /* The guest has broken the rules: the device stops until reset. */
 void virtio_dev_broken(VirtioDev *dev, const char *why);
 
-/* For VirtioClass.device. */
+/* For VirtioClass.device; all of them. */
 void virtio_dev_reset(Device *device);
 bool virtio_dev_loaded(Device *device, GError **error);
+void virtio_dev_pause(Device *device, bool on);
 void virtio_dev_destroy(Device *device);
 
 /* Take the next chain that the guest has made available; false: there is none, or it broke the
@@ -214,7 +216,7 @@ enum {
         SAVED(Type, virtio.config_vector), SAVED(Type, virtio.device_features_sel),                \
         SAVED(Type, virtio.driver_features_sel), SAVED(Type, virtio.driver_features),              \
         SAVED(Type, virtio.queue_sel), SAVED(Type, virtio.config_generation),                      \
-        SAVED_EACH_RANGE(Type, virtio.queues, size, 0, VIRTQ_MAX_SIZE),                            \
+        SAVED_EACH(Type, virtio.queues, size), /* checked when it starts */                        \
         SAVED_EACH(Type, virtio.queues, vector), SAVED_EACH(Type, virtio.queues, ready),           \
         SAVED_EACH(Type, virtio.queues, desc_gpa), SAVED_EACH(Type, virtio.queues, driver_gpa),    \
         SAVED_EACH(Type, virtio.queues, device_gpa),                                               \
