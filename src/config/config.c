@@ -43,6 +43,8 @@ void vm_config_free(VmConfig *config)
     g_ptr_array_unref(config->forwards);
     g_free(config->serial.path);
     g_free(config->console.path);
+    g_free(config->screen.path);
+    g_free(config->screen.password_file);
     g_free(config->gdb.path);
     g_free(config->qmp.path);
     g_free(config);

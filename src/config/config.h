@@ -65,6 +65,21 @@ typedef enum WatchdogAction {
 
 /* What a state file says too. */
 enum { CONFIG_SAID_MACHINE = 1, CONFIG_SAID_CPUS = 2, CONFIG_SAID_MEMORY = 4 };
+typedef enum ScreenKind {
+    SCREEN_OFF,
+    SCREEN_UNIX,
+    SCREEN_TCP, /* on the loopback address only */
+    SCREEN_FD,
+} ScreenKind;
+
+/* Where VNC viewers come in. */
+typedef struct ScreenConfig {
+    ScreenKind kind;
+    char *path;          /* of SCREEN_UNIX */
+    uint16_t port;       /* of SCREEN_TCP */
+    int fd;              /* of SCREEN_FD: a socket that listens, or is connected */
+    char *password_file; /* its first line is what they must know; NULL: nothing */
+} ScreenConfig;
 
 typedef struct VmConfig {
     char *name;      /* NULL: not said */
@@ -84,6 +99,7 @@ typedef struct VmConfig {
     GPtrArray *forwards;  /* of ForwardConfig, into the first user network; owns them */
     SerialConfig serial;  /* the UART */
     SerialConfig console; /* the virtio-console; SERIAL_NONE: there is no such device */
+    ScreenConfig screen;  /* of VNC viewers; only machine pc has one */
     GdbConfig gdb;
     QmpConfig qmp;
     WatchdogAction watchdog;

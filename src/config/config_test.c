@@ -110,6 +110,11 @@ static const struct {
     { "--name a/b", "--name 'a/b' must be 1 to 128 letters" },
     { "--name ..", "--name '..' must be" },
     { "--log exec,irk", "--log: unknown log category 'irk'" },
+    { "--vnc 5900", "--vnc '5900' must be unix:PATH, tcp:PORT or fd:N" },
+    { "--vnc tcp:0", "--vnc: port '0' must be a number from 1 to 65535" },
+    { "--vnc fd:2", "--vnc: fd '2' must be a number from 3" },
+    { "--vnc unix:", "names no path" },
+    { "--vnc tcp:1,password=", "--vnc: password needs a value" },
     { "--gdb 1234", "--gdb '1234' must be unix:PATH or tcp:PORT" },
     { "--gdb tcp:0", "--gdb: port '0' must be a number from 1 to 65535" },
     { "--gdb tcp:65536", "must be a number from 1 to 65535" },
@@ -162,6 +167,7 @@ static void test_defaults(void)
     g_assert_cmpuint(config->disks->len, ==, 0);
     g_assert_cmpint(config->serial.kind, ==, SERIAL_STDIO);
     g_assert_cmpint(config->console.kind, ==, SERIAL_NONE);
+    g_assert_cmpint(config->screen.kind, ==, SCREEN_OFF);
     g_assert_cmpint(config->gdb.kind, ==, GDB_OFF);
     g_assert_false(config->no_reboot);
     g_assert_cmpuint(config->log_mask, ==, 0);
@@ -176,7 +182,7 @@ static void test_everything(void)
         "--kernel k --initrd=i --append= --machine m --engine e --cpu c --cpus 64 --memory 1GiB "
         "--disk a,,b,readonly=on --disk c,format=raw,readonly=off --serial unix:/s --console "
         "file:f --name A.b_1 --no-reboot --log exec --log irq,io --gdb tcp:1234,wait=off "
-        "--check=7 --code-cache 64M",
+        "--check=7 --code-cache 64M --vnc unix:/v,password=/p",
         &error);
 
     g_assert_no_error(error);
@@ -201,6 +207,9 @@ static void test_everything(void)
     g_assert_cmpstr(config->name, ==, "A.b_1");
     g_assert_true(config->no_reboot);
     g_assert_cmpuint(config->log_mask, ==, 1U << LOG_EXEC | 1U << LOG_IRQ | 1U << LOG_IO);
+    g_assert_cmpint(config->screen.kind, ==, SCREEN_UNIX);
+    g_assert_cmpstr(config->screen.path, ==, "/v");
+    g_assert_cmpstr(config->screen.password_file, ==, "/p");
     g_assert_cmpint(config->gdb.kind, ==, GDB_TCP);
     g_assert_cmpuint(config->gdb.port, ==, 1234);
     g_assert_false(config->gdb.wait);

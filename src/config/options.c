@@ -257,6 +257,45 @@ static bool parse_console(VmConfig *config, const char *value, GError **error)
     return parse_stream(&config->console, "--console", value, error);
 }
 
+static bool vnc_password(void *target, const char *value, GError **error)
+{
+    ScreenConfig *screen = target;
+
+    return set_text(&screen->password_file, "--vnc: password", value, error);
+}
+
+static const WordSetting vnc_settings[] = { { "password", "FILE", vnc_password }, { 0 } };
+
+static bool parse_vnc(VmConfig *config, const char *value, GError **error)
+{
+    ScreenConfig *screen = &config->screen;
+    g_autofree char *where = NULL;
+    uint64_t number = 0;
+
+    if (!words_parse(value, "--vnc", vnc_settings, screen, &where, error)) {
+        return false;
+    }
+    const char *socket = after(where, "unix:"), *tcp = after(where, "tcp:");
+    const char *fd = after(where, "fd:");
+    if (socket) {
+        screen->kind = SCREEN_UNIX;
+        return check_socket(socket, "--vnc", error) &&
+               set_text(&screen->path, "--vnc", socket, error);
+    }
+    if (tcp && number_parse(tcp, "--vnc: port", 1, UINT16_MAX, &number, error)) {
+        screen->kind = SCREEN_TCP;
+        screen->port = (uint16_t)number;
+        return true;
+    }
+    if (fd && number_parse(fd, "--vnc: fd", 3, INT_MAX, &number, error)) {
+        screen->kind = SCREEN_FD;
+        screen->fd = (int)number;
+        return true;
+    }
+    return tcp || fd ? false
+                     : usage(error, "--vnc '%s' must be unix:PATH, tcp:PORT or fd:N", where);
+}
+
 static bool parse_name(VmConfig *config, const char *value, GError **error)
 {
     size_t len = strspn(value, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._+-");
@@ -512,6 +551,16 @@ static const Option table[] = {
       .help = "a virtio console, and where it goes",
       .detail = "As --serial; none: the machine has no such device.",
       .parse = parse_console },
+    { .name = "vnc",
+      .form = "unix:PATH|tcp:PORT|fd:N[,password=FILE]",
+      .words = "unix: tcp: fd:",
+      .help = "show the screen of machine pc to VNC viewers",
+      .detail = "tcp is on the loopback address only; prefer a socket, which other users can't "
+                "reach. fd is a socket that is open as descriptor N: it listens, or a viewer is at "
+                "its other end. password names a file; viewers must know its first line, of which "
+                "VNC takes 8 bytes at most. Up to 32 viewers see the same screen. Without this "
+                "option nobody does.",
+      .parse = parse_vnc },
     { .name = "name",
       .form = "NAME",
       .help = "name of the machine, for people and process lists",

@@ -123,6 +123,18 @@ void display_refresh(Display *display)
     g_mutex_unlock(&display->source_lock);
 }
 
+bool display_want_size(Display *display, unsigned width, unsigned height)
+{
+    bool can_be = width > 0 && width <= DISPLAY_MAX_WIDTH && height > 0 &&
+                  height <= DISPLAY_MAX_HEIGHT && width * height <= DISPLAY_MAX_PIXELS;
+
+    g_mutex_lock(&display->source_lock);
+    const DisplaySource *source = &display->source;
+    bool told = can_be && source->want_size && source->want_size(source->opaque, width, height);
+    g_mutex_unlock(&display->source_lock);
+    return told;
+}
+
 const DisplayImage *display_lock(Display *display)
 {
     g_mutex_lock(&display->lock);

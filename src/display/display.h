@@ -45,6 +45,8 @@ typedef struct DisplayImage {
 typedef struct DisplaySource {
     void *opaque;
     void (*refresh)(void *opaque, Display *display); /* draw what is shown now */
+    /* The guest shall choose this size; whether it will be told.  NULL: it can't be. */
+    bool (*want_size)(void *opaque, unsigned width, unsigned height);
 } DisplaySource;
 
 /* A black picture of 640 by 480 without a source. */
@@ -68,6 +70,9 @@ void display_end(Display *display);
 
 /* Have the source bring the picture up to date. */
 void display_refresh(Display *display);
+/* Have the guest choose a picture of this size, if it likes; false: it can't, or the size can't
+ * be. */
+bool display_want_size(Display *display, unsigned width, unsigned height);
 /* The picture as it is; valid until display_unlock(). */
 const DisplayImage *display_lock(Display *display);
 void display_unlock(Display *display);

@@ -20,6 +20,7 @@
 #include "machine/device/rtc.h"
 #include "machine/device/test_exit.h"
 #include "machine/device/uart.h"
+#include "machine/device/vga.h"
 #include "machine/machine.h"
 #include "machine/pci/q35.h"
 #include "machine/pci/root_port.h"
@@ -50,6 +51,7 @@ static const DeviceClass *const classes[] = {
     &rtc_class,
     &test_exit_class,
     &uart_class,
+    &vga_class.device,
     &virtio_balloon_class.device,
     &virtio_blk_class.device,
     &virtio_console_class.device,

@@ -26,11 +26,13 @@
 typedef struct Blk Blk;
 typedef struct Clock Clock;
 typedef struct DeviceClass DeviceClass;
+typedef struct Display Display;
 typedef struct Engine Engine;
 typedef struct EngineTuning EngineTuning;
 typedef struct EngineVcpu EngineVcpu;
 typedef struct EngineVm EngineVm;
 typedef struct GuestMemory GuestMemory;
+typedef struct Input Input;
 typedef struct Log Log;
 typedef struct Machine Machine;
 typedef struct NetPort NetPort;
@@ -93,6 +95,10 @@ typedef struct MachineConfig {
     const MachineNet *nets;
     size_t n_nets;
     bool watchdog;        /* pc: it has one */
+    /* of pc: what it shows, and who types; both outlive the machine.  NULL: no screen, no keyboard
+     * and mouse */
+    Display *display;
+    Input *input;
     CharBackend *serial;  /* of the UART; NULL: nothing attached */
     CharBackend *console; /* of virtio-console; NULL: the machine has no such device */
     Clock *clock;         /* paused or manual; outlives the machine */

@@ -19,6 +19,7 @@
 #include "vm/network.h"
 #include "vm/report.h"
 #include "vm/save.h"
+#include "vm/screen.h"
 #include "vm/stream.h"
 #include "vm/terminal.h"
 
@@ -87,13 +88,17 @@ struct Vm {
     GPtrArray *networks; /* of Network */
     GPtrArray *forwards; /* of ForwardConfig */
     Stream *serial, *console;
-    int raw_fd; /* the terminal that the guest gets, or -1 */
+    Display *display;
+    Input *input;
+    ScreenConfig screen_config; /* its strings are ours */
+    int raw_fd;                 /* the terminal that the guest gets, or -1 */
     Machine *machine;
     unsigned n_cpus;
     VmCpu cpus[ENGINE_MAX_CPUS];
     GMainLoop *loop;
     /* main thread only */
     GdbServer *gdb;
+    Screen *screen;
     VmDebugger debugger;
     bool debugged; /* .debugger is set */
     bool crashed;  /* a debugger looks at a machine that can't go on */
@@ -731,6 +736,16 @@ const GPtrArray *vm_disks(const Vm *vm)
     return vm->disks;
 }
 
+Display *vm_display(Vm *vm)
+{
+    return vm->display;
+}
+
+Input *vm_input(Vm *vm)
+{
+    return vm->input;
+}
+
 Machine *vm_machine(Vm *vm)
 {
     return vm->machine;
@@ -1014,6 +1029,8 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .n_nets = vm->networks->len,
         .serial = stream_backend(vm->serial),
         .console = vm->console ? stream_backend(vm->console) : NULL,
+        .display = vm->display,
+        .input = vm->input,
         .clock = vm->clock,
         .log = &vm->log,
         .events = { vm, on_power, on_released, on_ballooned },
@@ -1046,7 +1063,12 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
     vm->engine = engine;
     vm->gdb_config = config->gdb;
     vm->gdb_config.path = g_strdup(config->gdb.path);
+    vm->screen_config = config->screen;
+    vm->screen_config.path = g_strdup(config->screen.path);
+    vm->screen_config.password_file = g_strdup(config->screen.password_file);
     log_init(&vm->log, config->log_mask, STDERR_FILENO);
+    vm->display = display_new();
+    vm->input = input_new();
     bool stdio = config->serial.kind == SERIAL_STDIO || config->console.kind == SERIAL_STDIO;
     vm->raw_fd = stdio ? STDIN_FILENO : -1;
     vm->clock = clock_new_host();
@@ -1107,6 +1129,12 @@ bool vm_open(Vm *vm, GError **error)
     if (!begin_networks(vm, error)) {
         return false;
     }
+    if (vm->screen_config.kind != SCREEN_OFF) {
+        vm->screen = screen_open(&vm->screen_config, vm->name, vm->display, vm->input, error);
+        if (!vm->screen) {
+            return false;
+        }
+    }
     if (vm->gdb_config.kind != GDB_OFF) {
         vm->gdb = gdb_server_new(vm, &vm->gdb_config, error);
         return vm->gdb != NULL;
@@ -1163,7 +1191,10 @@ void vm_free(Vm *vm)
         return;
     }
     gdb_server_free(vm->gdb);
+    screen_free(vm->screen);
     machine_free(vm->machine);
+    display_free(vm->display);
+    input_free(vm->input);
     stream_free(vm->serial);
     stream_free(vm->console);
     terminal_restore();
@@ -1181,6 +1212,8 @@ void vm_free(Vm *vm)
     g_cond_clear(&vm->stands);
     g_free(vm->gdb_config.path);
     g_free(vm->save_path);
+    g_free(vm->screen_config.path);
+    g_free(vm->screen_config.password_file);
     g_free(vm->name);
     g_free(vm);
 }

@@ -19,6 +19,8 @@
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "display/display.h"
+#include "display/input.h"
 #include "engine/engine.h"
 #include "machine/machine.h"
 #include "vm/gdb.h"
@@ -167,4 +169,7 @@ int vm_cpu_thread(const Vm *vm, unsigned cpu);
 /* Of Blk, in the order of the configuration. */
 const GPtrArray *vm_disks(const Vm *vm);
 Machine *vm_machine(Vm *vm);
+/* What it shows, and where keys and movements go. */
+Display *vm_display(Vm *vm);
+Input *vm_input(Vm *vm);
 const Log *vm_log(Vm *vm);

@@ -147,7 +147,7 @@ static bool micro_build(Machine *m, const MachineConfig *config, GError **error)
     board_add(m, pit_new(&m->env, board_isa_irq(m, IRQ_TIMER)));
     board_add(m, rtc_new(&m->env, board_isa_irq(m, IRQ_RTC), sizes));
     board_add(m, uart_new(&m->env, COM1, board_isa_irq(m, IRQ_SERIAL), config->serial));
-    board_add(m, i8042_new(&m->env, m->power));
+    board_add(m, i8042_new(&(I8042Config){ .env = m->env, .events = m->power }));
     board_add(m, test_exit_new(&m->env, m->power));
     add_virtio(m, config, &acpi);
 

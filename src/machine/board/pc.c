@@ -38,6 +38,7 @@
 #include "machine/device/rtc.h"
 #include "machine/device/test_exit.h"
 #include "machine/device/uart.h"
+#include "machine/device/vga.h"
 #include "machine/pci/q35.h"
 #include "machine/pci/root_port.h"
 #include "machine/virtio/balloon.h"
@@ -54,9 +55,9 @@
 #define FIRST_MIB   UINT64_C(0x100000)
 #define SPACE64     (UINT64_C(32) << 30) /* for BARs beyond 4 GiB, where firmware has put none */
 
-enum { IRQ_TIMER = 0, IRQ_SERIAL = 4, IRQ_RTC = 8, COM1 = 0x3f8 };
-enum { VIRTIO_VENDOR = 0x1af4, VIRTIO_NET_ID = 0x1041 };
-enum { FIRST_VIRTIO = 3, LAST_VIRTIO = 23, WATCHDOG = 24, ROOT_PORTS = 28, LPC = 31 };
+enum { IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_SERIAL = 4, IRQ_RTC = 8, IRQ_MOUSE = 12 };
+enum { VIRTIO_VENDOR = 0x1af4, VIRTIO_NET_ID = 0x1041, COM1 = 0x3f8 };
+enum { VGA = 1, FIRST_VIRTIO = 3, LAST_VIRTIO = 23, WATCHDOG = 24, ROOT_PORTS = 28, LPC = 31 };
 
 enum { PCIEXBAR = 0x60, DIRECT_ECAM = 0xe0000000U, ECAM_SIZE = 256 << 20, ACPI_TABLES = 0xe0000 };
 
@@ -221,7 +222,11 @@ static void add_old_devices(Machine *m, const MachineConfig *config)
     board_add(m, pit_new(&m->env, (IrqLine){ set_legacy, wires, 0 }));
     board_add(m, rtc_new(&m->env, (IrqLine){ set_legacy, wires, 1 }, sizes));
     board_add(m, uart_new(&m->env, COM1, board_isa_irq(m, IRQ_SERIAL), config->serial));
-    board_add(m, i8042_new(&m->env, m->power));
+    board_add(m, i8042_new(&(I8042Config){ .env = m->env,
+                                           .events = m->power,
+                                           .keyboard = board_isa_irq(m, IRQ_KEYBOARD),
+                                           .mouse = board_isa_irq(m, IRQ_MOUSE),
+                                           .input = config->input }));
     board_add(m, test_exit_new(&m->env, m->power));
     board_add(m, debug_port_new(&m->env));
     board_add(m, pvpanic_new(&m->env, m->power));
@@ -260,6 +265,20 @@ static void add_chipset(Machine *m)
     m->lpc = ich9_lpc_new(&lpc);
     board_add(m, m->lpc);
     board_add(m, q35_new(&q35));
+}
+
+/* A machine starts without a video BIOS, too: kernels drive the VGA themselves. */
+static bool add_vga(Machine *m, const MachineConfig *config, GError **error)
+{
+    VgaConfig vga = { .slot = pci_slot(m, "vga", VGA, 0, false), .display = config->display };
+    g_autofree uint8_t *rom = firmware_find("vgabios-stdvga.bin", &vga.rom_size);
+
+    vga.rom = rom;
+    Vga *device = vga_new(&vga, error);
+    if (device) {
+        board_add(m, device);
+    }
+    return device != NULL;
 }
 
 static void add_flash(Machine *m)
@@ -562,6 +581,9 @@ static bool pc_build(Machine *m, const MachineConfig *config, GError **error)
     add_old_devices(m, config);
     add_chipset(m);
     hotplug_build(m, ROOT_PORTS);
+    if (config->display && !add_vga(m, config, error)) {
+        return false;
+    }
     add_flash(m);
     note_identity(pc, config);
     add_fw_cfg(m, config);

@@ -56,7 +56,7 @@ static void test_script(gconstpointer data)
 
     bench_init(&bench);
     AcpiPm *pm = acpi_pm_new(&bench.env, bench_line(&bench, 0), bench_power(&bench));
-    I8042 *i8042 = i8042_new(&bench.env, bench_power(&bench));
+    I8042 *i8042 = i8042_new(&(I8042Config){ .env = bench.env, .events = bench_power(&bench) });
     TestExit *test_exit = test_exit_new(&bench.env, bench_power(&bench));
     bench.drive = press;
     bench.drive_opaque = pm;
