@@ -48,7 +48,7 @@ static void work(void *opaque)
 
     __atomic_add_fetch(&w->started, 1, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < 20; i++) {
-        g_thread_yield(); /* time for somebody to free us, if they don't wait */
+        g_usleep(10); /* time for somebody to free us, if they don't wait */
     }
     __atomic_add_fetch(&w->runs, 1, __ATOMIC_RELAXED);
     if (__atomic_load_n(&w->again, __ATOMIC_RELAXED)) {
@@ -88,7 +88,7 @@ static void test_real_thread(void)
         }
         if (round % 2) {
             while (!__atomic_load_n(&w->started, __ATOMIC_RELAXED)) {
-                g_thread_yield();
+                g_usleep(10);
             }
         }
         io_task_free(w->task);
@@ -113,7 +113,7 @@ static void read_pipe(void *opaque, unsigned events)
     g_assert_cmpuint(events & IO_READ, !=, 0);
     __atomic_store_n(&pipe->inside, 1, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < 500; i++) {
-        g_thread_yield(); /* time for somebody to free us, if they don't wait */
+        g_usleep(10); /* time for somebody to free us, if they don't wait */
     }
     if (read(pipe->fds[0], &byte, 1) != 1 || pipe->stops) {
         io_watch_set(pipe->watch, 0); /* its end, or enough */
@@ -180,7 +180,7 @@ static void test_real_watch(void)
         io_watch_set(p->watch, IO_READ);
         g_assert(write(p->fds[1], "abcdef", 6) == 6);
         while (round % 2 && __atomic_load_n(&p->reads, __ATOMIC_RELAXED) < 3) {
-            g_thread_yield();
+            g_usleep(10);
         }
         g_assert_cmpuint(__atomic_load_n(&w->again, __ATOMIC_RELAXED), >, 0);
         pipe_clear(p);
