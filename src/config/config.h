@@ -65,6 +65,7 @@ typedef enum WatchdogAction {
 
 /* What a state file says too. */
 enum { CONFIG_SAID_MACHINE = 1, CONFIG_SAID_CPUS = 2, CONFIG_SAID_MEMORY = 4 };
+
 typedef enum ScreenKind {
     SCREEN_OFF,
     SCREEN_UNIX,
@@ -99,6 +100,7 @@ typedef struct VmConfig {
     GPtrArray *forwards;  /* of ForwardConfig, into the first user network; owns them */
     SerialConfig serial;  /* the UART */
     SerialConfig console; /* the virtio-console; SERIAL_NONE: there is no such device */
+    bool virtio_gpu;      /* draws the picture, in place of a VGA */
     ScreenConfig screen;  /* of VNC viewers; only machine pc has one */
     GdbConfig gdb;
     QmpConfig qmp;

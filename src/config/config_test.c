@@ -110,6 +110,7 @@ static const struct {
     { "--name a/b", "--name 'a/b' must be 1 to 128 letters" },
     { "--name ..", "--name '..' must be" },
     { "--log exec,irk", "--log: unknown log category 'irk'" },
+    { "--video cga", "--video 'cga' must be vga or virtio" },
     { "--vnc 5900", "--vnc '5900' must be unix:PATH, tcp:PORT or fd:N" },
     { "--vnc tcp:0", "--vnc: port '0' must be a number from 1 to 65535" },
     { "--vnc fd:2", "--vnc: fd '2' must be a number from 3" },

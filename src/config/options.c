@@ -257,6 +257,15 @@ static bool parse_console(VmConfig *config, const char *value, GError **error)
     return parse_stream(&config->console, "--console", value, error);
 }
 
+static bool parse_video(VmConfig *config, const char *value, GError **error)
+{
+    if (strcmp(value, "vga") && strcmp(value, "virtio")) {
+        return usage(error, "--video '%s' must be vga or virtio", value);
+    }
+    config->virtio_gpu = !strcmp(value, "virtio");
+    return true;
+}
+
 static bool vnc_password(void *target, const char *value, GError **error)
 {
     ScreenConfig *screen = target;
@@ -551,6 +560,14 @@ static const Option table[] = {
       .help = "a virtio console, and where it goes",
       .detail = "As --serial; none: the machine has no such device.",
       .parse = parse_console },
+    { .name = "video",
+      .form = "vga|virtio",
+      .standard = "vga",
+      .words = "vga virtio",
+      .help = "what machine pc draws its screen with",
+      .detail = "vga is what any system knows. virtio is virtio-gpu, which takes the size that a "
+                "viewer wants; firmware bios shows nothing on it, and the guest needs a driver.",
+      .parse = parse_video },
     { .name = "vnc",
       .form = "unix:PATH|tcp:PORT|fd:N[,password=FILE]",
       .words = "unix: tcp: fd:",

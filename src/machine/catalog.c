@@ -27,6 +27,8 @@
 #include "machine/virtio/balloon.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
+#include "machine/virtio/gpu.h"
+#include "machine/virtio/input.h"
 #include "machine/virtio/net.h"
 #include "machine/virtio/pci.h"
 #include "machine/virtio/rng.h"
@@ -55,6 +57,8 @@ static const DeviceClass *const classes[] = {
     &virtio_balloon_class.device,
     &virtio_blk_class.device,
     &virtio_console_class.device,
+    &virtio_gpu_class.device,
+    &virtio_input_class.device,
     &virtio_net_class.device,
     &virtio_pci_class.device,
     &virtio_rng_class.device,

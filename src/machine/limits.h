@@ -46,6 +46,18 @@ enum { VIRTIO_BLK_QUEUE_SIZE = 128 };
 /* Random bytes per request: a guest asks for 64; more would let it drain the host's time. */
 enum { RNG_MAX_REPLY = 4096 };
 
+/* virtio-input: events that wait for a guest that has posted no buffers; a click has three. */
+enum { VIRTIO_INPUT_EVENTS = 256 };
+
+/* virtio-gpu.  Pictures, pieces of guest memory that hold them, and bytes of our own for them: a
+ * desktop of 4K has three pictures of 32 MiB, in pieces of a page at worst 24300 of them. */
+enum {
+    VIRTIO_GPU_RESOURCES = 128,
+    VIRTIO_GPU_PAGES = 32768,
+    VIRTIO_GPU_BYTES = 256 << 20,
+    VIRTIO_GPU_CURSOR = 64, /* dots on a side, as the specification has it */
+};
+
 /* A NIC.  Addresses in each of its filters (Linux then takes all); frames and bytes that are read
  * from the network at once; and parts of the guest's buffers that a received frame may be spread
  * over: 64 KiB in the smallest buffers that Linux uses are 256. */

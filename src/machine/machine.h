@@ -74,6 +74,12 @@ typedef struct MachineNetStats {
     uint64_t receive_dropped, send_dropped;
 } MachineNetStats;
 
+/* What draws the picture. */
+typedef enum MachineVideo {
+    MACHINE_VGA,
+    MACHINE_VIRTIO_GPU,
+} MachineVideo;
+
 typedef struct MachineConfig {
     const char *name;  /* of the VM, which the guest may read; NULL: none */
     const char *board; /* a name that machine_boards() lists; NULL: the first */
@@ -98,6 +104,7 @@ typedef struct MachineConfig {
     /* of pc: what it shows, and who types; both outlive the machine.  NULL: no screen, no keyboard
      * and mouse */
     Display *display;
+    MachineVideo video; /* with .display */
     Input *input;
     CharBackend *serial;  /* of the UART; NULL: nothing attached */
     CharBackend *console; /* of virtio-console; NULL: the machine has no such device */

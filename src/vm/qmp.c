@@ -152,11 +152,17 @@ static const QmpEvent events[] = {
 /* ---- life ---- */
 
 static const QmpCommand *const commands[] = {
-    qmp_session_commands, qmp_control_commands,
-    qmp_query_commands,   qmp_block_commands,
-    qmp_balloon_commands, qmp_node_commands,
-    qmp_netdev_commands,  qmp_device_commands,
-    qmp_fd_commands,      NULL,
+    qmp_session_commands,
+    qmp_control_commands,
+    qmp_query_commands,
+    qmp_block_commands,
+    qmp_balloon_commands,
+    qmp_node_commands,
+    qmp_netdev_commands,
+    qmp_device_commands,
+    qmp_fd_commands,
+    qmp_input_commands,
+    NULL,
 };
 
 static const QmpTable table = { .commands = commands, .events = events };
@@ -181,6 +187,7 @@ Qmp *qmp_new(Vm *vm, const VmConfig *config, GError **error)
 void qmp_free(Qmp *qmp)
 {
     if (qmp) {
+        qmp_input_release(qmp);
         vm_observe(qmp->vm, NULL);
         qmp_server_free(qmp->server);
         qmp_plug_free(qmp, qmp->plug);

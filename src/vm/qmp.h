@@ -27,13 +27,29 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Qmp, qmp_free)
 
 /* ---- among the files of commands ---- */
 
+enum { QMP_HOLD_MAX = 16 };
+
+/* Keys that send-key holds down. */
+typedef struct QmpHold {
+    guint source; /* that lets them go; 0: none are held */
+    unsigned codes[QMP_HOLD_MAX], n;
+} QmpHold;
+
 struct Qmp {
     Vm *vm;
     const VmConfig *config;
     struct QmpServer *server;
     struct FdSets *fds;
     struct QmpPlug *plug; /* vm/qmp_plug.h */
+    QmpHold hold;
+    struct {
+        int x, y; /* 0 to INPUT_AXIS_MAX */
+        unsigned buttons;
+    } pointer; /* as input-send-event left it */
 };
+
+/* Let held keys go. */
+void qmp_input_release(Qmp *qmp);
 
 /* A new object, and what is finished of it as a node. */
 JsonNode *qmp_object_node(JsonObject *object);
@@ -45,3 +61,4 @@ extern const QmpCommand qmp_control_commands[];
 extern const QmpCommand qmp_query_commands[];
 extern const QmpCommand qmp_block_commands[];
 extern const QmpCommand qmp_balloon_commands[];
+extern const QmpCommand qmp_input_commands[];

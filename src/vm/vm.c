@@ -1030,6 +1030,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .serial = stream_backend(vm->serial),
         .console = vm->console ? stream_backend(vm->console) : NULL,
         .display = vm->display,
+        .video = config->virtio_gpu ? MACHINE_VIRTIO_GPU : MACHINE_VGA,
         .input = vm->input,
         .clock = vm->clock,
         .log = &vm->log,

@@ -10,7 +10,8 @@
  *   ........  flash chips with firmware and its variables, up to
  *   1_00000000  the rest of RAM; behind it more BARs
  *
- *   bus 0   0 host bridge   1 VGA   2 to 23 disks, NICs   24 watchdog   28 ports   31 LPC, AHCI
+ *   bus 0   0 host bridge   1 screen   2 to 23 disks, NICs   24 watchdog   25, 26 input
+ *           28 ports   31 LPC, AHCI
  *
  * Interrupts: ISA lines 0 to 15 go to the 8259s and to the I/O APIC, where line 0 is pin 2; INTx
  * wires to pins 16 to 23, and to ISA lines as the LPC bridge is told.
@@ -44,6 +45,8 @@
 #include "machine/virtio/balloon.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
+#include "machine/virtio/gpu.h"
+#include "machine/virtio/input.h"
 #include "machine/virtio/net.h"
 #include "machine/virtio/pci.h"
 #include "machine/virtio/rng.h"
@@ -57,7 +60,8 @@
 
 enum { IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_SERIAL = 4, IRQ_RTC = 8, IRQ_MOUSE = 12 };
 enum { VIRTIO_VENDOR = 0x1af4, VIRTIO_NET_ID = 0x1041, COM1 = 0x3f8 };
-enum { VGA = 1, FIRST_VIRTIO = 3, LAST_VIRTIO = 23, WATCHDOG = 24, ROOT_PORTS = 28, LPC = 31 };
+enum { SCREEN = 1, FIRST_VIRTIO = 3, LAST_VIRTIO = 23, WATCHDOG = 24, KEYBOARD = 25, TABLET = 26 };
+enum { ROOT_PORTS = 28, LPC = 31 };
 
 enum { PCIEXBAR = 0x60, DIRECT_ECAM = 0xe0000000U, ECAM_SIZE = 256 << 20, ACPI_TABLES = 0xe0000 };
 
@@ -270,7 +274,7 @@ static void add_chipset(Machine *m)
 /* A machine starts without a video BIOS, too: kernels drive the VGA themselves. */
 static bool add_vga(Machine *m, const MachineConfig *config, GError **error)
 {
-    VgaConfig vga = { .slot = pci_slot(m, "vga", VGA, 0, false), .display = config->display };
+    VgaConfig vga = { .slot = pci_slot(m, "vga", SCREEN, 0, false), .display = config->display };
     g_autofree uint8_t *rom = firmware_find("vgabios-stdvga.bin", &vga.rom_size);
 
     vga.rom = rom;
@@ -297,13 +301,10 @@ static void add_flash(Machine *m)
     }
 }
 
-/* The slot for the next virtio device. */
-static VirtioSlot next_virtio(Machine *m, const char *name)
+static VirtioSlot virtio_slot(Machine *m, const char *name, unsigned device)
 {
-    unsigned device = m->pc->next_device++;
     PciSlot slot = pci_slot(m, name, device, 0, false);
 
-    g_assert(device <= LAST_VIRTIO);
     return (VirtioSlot){
         .env = m->env,
         .io = m->io,
@@ -321,6 +322,33 @@ static void note_boot(Machine *m, unsigned order, const char *form)
 
     g_snprintf(path, sizeof(path), form, m->pc->next_device);
     pc_boot_list_add(m->pc->boot, order, path);
+}
+
+/* The slot for the next virtio device. */
+static VirtioSlot next_virtio(Machine *m, const char *name)
+{
+    unsigned device = m->pc->next_device++;
+
+    g_assert(device <= LAST_VIRTIO);
+    return virtio_slot(m, name, device);
+}
+
+/* Screen, keyboard and tablet stand where disks and NICs don't move them. */
+static bool add_screen(Machine *m, const MachineConfig *config, GError **error)
+{
+    if (config->display && config->video == MACHINE_VIRTIO_GPU) {
+        VirtioSlot slot = virtio_slot(m, "gpu0", SCREEN);
+        board_add(m, virtio_gpu_new(&slot, config->display));
+    } else if (config->display && !add_vga(m, config, error)) {
+        return false;
+    }
+    if (config->input) {
+        VirtioSlot slot = virtio_slot(m, "keyboard0", KEYBOARD);
+        board_add(m, virtio_input_new(&slot, VIRTIO_KEYBOARD, config->input));
+        slot = virtio_slot(m, "tablet0", TABLET);
+        board_add(m, virtio_input_new(&slot, VIRTIO_TABLET, config->input));
+    }
+    return true;
 }
 
 /* The guest has another share of its RAM.  On a vCPU's thread, with a device's lock held. */
@@ -581,7 +609,7 @@ static bool pc_build(Machine *m, const MachineConfig *config, GError **error)
     add_old_devices(m, config);
     add_chipset(m);
     hotplug_build(m, ROOT_PORTS);
-    if (config->display && !add_vga(m, config, error)) {
+    if (!add_screen(m, config, error)) {
         return false;
     }
     add_flash(m);

@@ -11,6 +11,8 @@
 #include "machine/virtio/balloon.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/console.h"
+#include "machine/virtio/gpu.h"
+#include "machine/virtio/input.h"
 #include "machine/virtio/net.h"
 #include "machine/virtio/rng.h"
 
@@ -90,6 +92,37 @@ static VirtioDev *make_balloon(const VirtioSlot *slot, void *opaque)
     return virtio_balloon_new(slot, &(VirtioBalloonConfig){ .ram_size = 1 << 20 });
 }
 
+static VirtioDev *make_gpu(const VirtioSlot *slot, void *opaque)
+{
+    VirtioRig *rig = opaque;
+
+    rig->display = display_new();
+    return virtio_gpu_new(slot, rig->display);
+}
+
+static void close_gpu(VirtioRig *rig)
+{
+    display_free(rig->display);
+}
+
+static VirtioDev *make_input(const VirtioSlot *slot, void *opaque)
+{
+    VirtioRig *rig = opaque;
+
+    rig->input = input_new();
+    return virtio_input_new(slot, VIRTIO_KEYBOARD, rig->input);
+}
+
+static void close_input(VirtioRig *rig)
+{
+    input_free(rig->input);
+}
+
+static void press_key(VirtioRig *rig)
+{
+    input_key(rig->input, 30, true);
+}
+
 const VirtioSubject virtio_subjects[] = {
     { "balloon-inflate", 5, 0, make_balloon, NULL, NULL },
     { "balloon-deflate", 5, 1, make_balloon, NULL, NULL },
@@ -100,6 +133,10 @@ const VirtioSubject virtio_subjects[] = {
     { "blk", 2, 0, make_blk, close_blk, NULL },
     { "net-receive", 1, 0, make_net, close_net, send_frame },
     { "net-transmit", 1, 1, make_net, close_net, NULL },
+    { "gpu-control", 16, 0, make_gpu, close_gpu, NULL },
+    { "gpu-cursor", 16, 1, make_gpu, close_gpu, NULL },
+    { "input-events", 18, 0, make_input, close_input, press_key },
+    { "input-status", 18, 1, make_input, close_input, NULL },
     { "net-control", 1, 2, make_net, close_net, NULL },
     { 0 },
 };

@@ -8,6 +8,8 @@
 #pragma once
 
 #include "block/block.h"
+#include "display/display.h"
+#include "display/input.h"
 #include "machine/virtio/bench.h"
 #include "net/port.h"
 
@@ -22,6 +24,8 @@ typedef struct VirtioRig {
     char *path;
     NetPort *port;
     int world; /* the other end of .port */
+    Display *display;
+    Input *input;
 } VirtioRig;
 
 /* A device and a queue of it. */
