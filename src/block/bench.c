@@ -22,6 +22,12 @@ static bool fails(BlkBench *bench)
                               (bench->fail_from_then && call > bench->fail_at));
 }
 
+/* Whether this call is only said to have been done.  Lock: held. */
+static bool is_lost(const BlkBench *bench)
+{
+    return bench->lose_at && bench->calls == bench->lose_at;
+}
+
 static BenchFile *file_of(BlkBench *bench, int fd)
 {
     g_assert(fd >= FD_BASE && fd < FD_BASE + BENCH_FILES && bench->files[fd - FD_BASE].path);
@@ -104,6 +110,11 @@ static int64_t bench_size(void *opaque, int fd)
     return size;
 }
 
+static size_t half(size_t len)
+{
+    return align_down(len / 2, BLK_SECTOR);
+}
+
 /* What a move may move: all of @iov, less, or an error.  Lock: held. */
 static ssize_t allowed(BlkBench *bench, const BenchFile *file, const struct iovec *iov, int n,
                        int64_t offset)
@@ -118,7 +129,8 @@ static ssize_t allowed(BlkBench *bench, const BenchFile *file, const struct iove
         return -EINTR;
     }
     if (fails(bench)) {
-        return bench->result || len < 2 ? MIN(bench->result, -1) : (ssize_t)len / 2;
+        /* a host that moves less moves whole sectors */
+        return bench->result ? bench->result : (ssize_t)(len < BLK_SECTOR * 2 ? len : half(len));
     }
     return (ssize_t)len;
 }
@@ -145,6 +157,25 @@ static ssize_t bench_preadv(void *opaque, int fd, const struct iovec *iov, int n
     return len;
 }
 
+/* Move what is at @iov to @file, @len bytes of it.  Lock: held. */
+static void move_in(BlkBench *bench, BenchFile *file, const struct iovec *iov, int64_t offset,
+                    size_t len)
+{
+    uint64_t at = (uint64_t)offset;
+    BenchRecord entry = { BENCH_WRITE, (unsigned)(file - bench->files), at, len, NULL };
+
+    if (at + len > file->size) {
+        set_size(file, at + len);
+    }
+    for (size_t left = len; left; iov++) {
+        size_t part = MIN(iov->iov_len, left);
+        memcpy(file->bytes + at, iov->iov_base, part);
+        at += part;
+        left -= part;
+    }
+    record(bench, entry, file->bytes + offset);
+}
+
 static ssize_t bench_pwritev(void *opaque, int fd, const struct iovec *iov, int n, int64_t offset)
 {
     BlkBench *bench = opaque;
@@ -157,20 +188,14 @@ static ssize_t bench_pwritev(void *opaque, int fd, const struct iovec *iov, int 
         at + (uint64_t)len > file->size) {
         len = at < bench->limit ? (ssize_t)(bench->limit - at) : -ENOSPC;
     }
-    if (len > 0 && at + (uint64_t)len > file->size) {
-        set_size(file, at + (uint64_t)len);
-    }
-    ssize_t left = len;
-    for (int i = 0; i < n && left > 0; i++) {
-        size_t part = MIN(iov[i].iov_len, (size_t)left);
-        memcpy(file->bytes + at, iov[i].iov_base, part);
-        at += part;
-        left -= (ssize_t)part;
-    }
-    if (len > 0) {
-        BenchRecord entry = { BENCH_WRITE, (unsigned)(fd - FD_BASE), (uint64_t)offset,
-                              (uint64_t)len, NULL };
-        record(bench, entry, file->bytes + offset);
+    if (len > 0 && !is_lost(bench)) {
+        move_in(bench, file, iov, offset, (size_t)len);
+    } else if (len < 0 && len != -EINTR && bench->half_done) {
+        size_t all = 0;
+        for (int i = 0; i < n; i++) {
+            all += iov[i].iov_len;
+        }
+        move_in(bench, file, iov, offset, half(all));
     }
     g_mutex_unlock(&bench->lock);
     return len;
@@ -183,9 +208,10 @@ static int bench_fdatasync(void *opaque, int fd)
 
     g_mutex_lock(&bench->lock);
     int result = fails(bench) ? MIN(bench->result, -1) : 0;
-    if (!result && !bench->ignore_sync) {
+    if (!result && !(bench->drop_syncs >> MIN(bench->syncs, 31) & 1)) {
         record(bench, entry, NULL);
     }
+    bench->syncs++;
     g_mutex_unlock(&bench->lock);
     return result;
 }
@@ -227,7 +253,7 @@ static int bench_range(void *opaque, int fd, BlkHostRange how, int64_t offset, i
     }
     g_mutex_lock(&bench->lock);
     int result = fails(bench) ? MIN(bench->result, -1) : 0;
-    if (!result) {
+    if (!result && !is_lost(bench)) {
         zero(file_of(bench, fd), (uint64_t)offset, (uint64_t)len);
         record(bench, entry, NULL);
     }
@@ -328,7 +354,7 @@ static void redo(BenchFile *file, const BenchRecord *entry, GRand *random)
         break;
     case BENCH_PUNCH:
     case BENCH_ZERO:
-        zero(file, entry->offset, entry->len);
+        zero(file, entry->offset, random ? entry->len / BLK_SECTOR / 2 * BLK_SECTOR : entry->len);
         break;
     case BENCH_SYNC:
         break;
@@ -352,4 +378,18 @@ void blk_bench_replay(const BlkBench *bench, BlkBench *target, guint n, GRand *r
             redo(&target->files[entry->file], entry, whole ? NULL : torn);
         }
     }
+}
+
+guint blk_bench_settle(BlkBench *bench, BlkBench *base)
+{
+    guint n = bench->log->len;
+
+    while (n > 0 && g_array_index(bench->log, BenchRecord, n - 1).op != BENCH_SYNC) {
+        n--;
+    }
+    blk_bench_replay(bench, base, n, NULL);
+    if (n) {
+        g_array_remove_range(bench->log, 0, n);
+    }
+    return bench->log->len;
 }

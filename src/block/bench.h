@@ -43,7 +43,10 @@ typedef struct BlkBench {
     unsigned fail_again;   /* a second one; 0: none */
     bool fail_from_then;   /* and all after it */
     int result;            /* of a call that fails; 0: half of what should be moved is */
-    bool ignore_sync;      /* syncs are not recorded: what a driver without barriers would do */
+    bool half_done;        /* a write that fails has moved half of its bytes */
+    unsigned lose_at;      /* this call claims to have been done, and isn't; 0: none */
+    unsigned drop_syncs;   /* bit N: the Nth sync since .syncs was cleared is not recorded */
+    unsigned syncs;
     uint64_t limit;        /* bytes that all files may have; 0: any number.  More: -ENOSPC */
     unsigned interrupt_at; /* every so many moves are interrupted first; 0: none */
 } BlkBench;
@@ -60,5 +63,8 @@ void blk_bench_record(BlkBench *bench);
 /* Do the first @n records again, on @target, which has the base; of those after the last sync
  * before @n, and of their sectors, those that @random says.  NULL: all. */
 void blk_bench_replay(const BlkBench *bench, BlkBench *target, guint n, GRand *random);
+/* Do the records up to the last sync on @base, and forget them: what is left in the log may be
+ * lost.  Returns how many are left. */
+guint blk_bench_settle(BlkBench *bench, BlkBench *base);
 /* Copy all files. */
 void blk_bench_copy(const BlkBench *bench, BlkBench *target);

@@ -126,6 +126,16 @@ static void grown_to(BlkFile *file, uint64_t size)
     }
 }
 
+/* A write that failed may have made the file longer. */
+static void look_at_size(BlkFile *file)
+{
+    int64_t size = file->is_device ? 0 : file->host->size(file->host->opaque, file->fd);
+
+    if (size > 0) {
+        grown_to(file, (uint64_t)size);
+    }
+}
+
 /* Move all of @cursor, aligned as the file wants it.  What is missing at the end of the file is
  * -EIO, or (@pad) zeros. */
 static int move_aligned(BlkFile *file, uint64_t offset, BlkCursor *cursor, bool write, bool pad)
@@ -145,6 +155,9 @@ static int move_aligned(BlkFile *file, uint64_t offset, BlkCursor *cursor, bool 
             break;
         }
         if (done <= 0) {
+            if (write) {
+                look_at_size(file);
+            }
             return done < 0 ? (int)done : -EIO; /* the file shrank under us, or takes no more */
         }
         blk_cursor_skip(cursor, (size_t)done);

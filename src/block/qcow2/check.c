@@ -121,6 +121,7 @@ static bool look(Qcow2 *q, BlkCheck *check, const BlkProgress *progress, GError 
         compare_counts(&census);
         compare_marks(&census);
         check->end = census.end << q->cluster_bits;
+        result = census.read_error;
         if (q->header.incompatible & QCOW2_CORRUPT) {
             qcow2_census_report(&census, "the image is marked as damaged");
         }
@@ -140,6 +141,7 @@ static bool repair_it(Qcow2 *q, BlkCheck *check, const BlkProgress *progress, GE
     BlkCheck found = *check;
 
     to.incompatible &= ~(uint64_t)(QCOW2_CORRUPT | QCOW2_DIRTY);
+    to.leave_out = true;
     if (!qcow2_rewrite(q, &to, error)) {
         return false;
     }

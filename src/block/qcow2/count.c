@@ -89,8 +89,12 @@ bool qcow2_census_table(Qcow2Census *census, uint64_t offset)
 {
     Qcow2 *q = census->q;
 
-    return offset && offset % q->cluster == 0 && offset < blk_file_size(&q->blk.file) &&
-           !blk_file_read_padded(&q->blk.file, offset, census->table, q->cluster);
+    if (!offset || offset % q->cluster || offset >= blk_file_size(&q->blk.file)) {
+        return false;
+    }
+    int result = blk_file_read_padded(&q->blk.file, offset, census->table, q->cluster);
+    census->read_error = census->read_error ? census->read_error : result;
+    return !result;
 }
 
 /* --- a tree of tables --- */
@@ -221,11 +225,11 @@ static int add_bitmap(Qcow2Census *census, const uint8_t *directory, uint64_t le
     g_autofree uint8_t *words = g_try_malloc(MAX(n, 1) * 8);
     if (!words || table % q->cluster ||
         !range_inside(table, n * 8, 0, blk_file_size(&q->blk.file)) ||
-        !range_inside(*at + FIXED, extra + name, 0, len) ||
-        blk_file_read(&q->blk.file, table, words, n * 8)) {
+        !range_inside(*at + FIXED, extra + name, 0, len)) {
         return -EINVAL;
     }
-    int result = qcow2_census_add(census, table, n * 8);
+    int result = blk_file_read(&q->blk.file, table, words, n * 8);
+    result = result ? result : qcow2_census_add(census, table, n * 8);
     for (uint64_t i = 0; i < n && !result; i++) {
         uint64_t cluster = load_be64(words + i * 8) & QCOW2_OFFSET;
         if (cluster % q->cluster || cluster >= blk_file_size(&q->blk.file)) {
@@ -288,6 +292,10 @@ static GArray *list_roots(Qcow2 *q, Qcow2Census *census)
             census->total += root.l1_entries;
         } else {
             qcow2_census_report(census, "snapshot '%s' can't be read", snapshot->name);
+            if (range_inside(root.l1_offset, (uint64_t)root.l1_entries * 8, 0,
+                             blk_file_size(&q->blk.file))) {
+                census->read_error = -EIO;
+            }
         }
     }
     return roots;
@@ -325,5 +333,5 @@ int qcow2_census_all(Qcow2Census *census)
             result = qcow2_census_add(census, block, q->cluster);
         }
     }
-    return result;
+    return result ? result : census->read_error;
 }

@@ -33,6 +33,7 @@ typedef struct Qcow2Census {
     const BlkProgress *progress; /* NULL: nobody wants to know */
     uint64_t done, total;        /* L1 entries */
     uint8_t *table;              /* a cluster */
+    int read_error;              /* of the host, so that what is missing is not known; or 0 */
     bool stopped;
 } Qcow2Census;
 
@@ -54,7 +55,7 @@ uint64_t *qcow2_census_l1(Qcow2 *q, const Qcow2Snapshot *snapshot);
 /* Something is wrong with the image. */
 void qcow2_census_report(Qcow2Census *census, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* A table of entries, one cluster from byte @offset of the file, in census->table.  False: it
- * can't be there, or can't be read. */
+ * can't be there, or (.read_error) can't be read. */
 bool qcow2_census_table(Qcow2Census *census, uint64_t offset);
 
 /* --- rewrite.c --- */
@@ -66,6 +67,7 @@ typedef struct Qcow2Rewrite {
     uint64_t size;         /* what of the tables is behind this is left out */
     GArray *snapshots;     /* of Qcow2Snapshot */
     bool remake_snapshots; /* their tables too */
+    bool leave_out;        /* what is damaged; else that is an error */
     uint64_t incompatible, compatible;
 } Qcow2Rewrite;
 

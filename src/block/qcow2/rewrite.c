@@ -78,9 +78,17 @@ static uint64_t clusters_for(const Qcow2 *q, uint64_t bytes)
 
 /* --- what shall be --- */
 
-static int count_tree(Builder *b, Tree *tree)
+/* Count what @root refers to.  Only a repair leaves out what is damaged. */
+static int count_root(Builder *b, Qcow2Root *root)
 {
-    return qcow2_census_root(&b->counts, &tree->root);
+    int result = qcow2_census_root(&b->counts, root);
+
+    result = result ? result : b->counts.read_error;
+    if (!result && root->n_bad && !b->to->leave_out) {
+        result = qcow2_corrupt(b->q, "the tables of %s have impossible entries",
+                               root->name ? root->name : "the disk");
+    }
+    return result;
 }
 
 /* Room for the tables of a tree. */
@@ -103,7 +111,7 @@ static int place_tree(Builder *b, Tree *tree)
         result = place(b, 1, &offset);
         tree->l1[i] = offset | QCOW2_COPIED;
     }
-    return result;
+    return result ? result : b->counts.read_error;
 }
 
 /* The snapshots' trees: kept as they are, or made anew. */
@@ -125,7 +133,7 @@ static int add_snapshots(Builder *b)
         if (remake) {
             b->trees[b->n_trees++] = (Tree){ .root = root, .owned = l1 };
         } else {
-            result = qcow2_census_root(&b->counts, &root);
+            result = count_root(b, &root);
             g_free(l1);
         }
     }
@@ -147,7 +155,7 @@ static int lay_out(Builder *b)
     };
     result = result ? result : add_snapshots(b);
     for (guint i = 0; i < b->n_trees && !result; i++) {
-        result = count_tree(b, &b->trees[i]);
+        result = count_root(b, &b->trees[i].root);
     }
     for (guint i = 0; i < b->n_trees && !result; i++) {
         result = place_tree(b, &b->trees[i]);
@@ -365,6 +373,8 @@ bool qcow2_rewrite(Qcow2 *q, const Qcow2Rewrite *to, GError **error)
     qcow2_census_init(&b.used, q, NULL);
     qcow2_census_init(&b.counts, q, NULL);
     int result = build(&b);
+    /* if that failed, what was written is in room that is still free, and is no zeros */
+    q->never_used = MAX(q->never_used, b.counts.end << q->cluster_bits);
     clear_builder(&b);
     if (result) {
         explain(q, result, error);
@@ -383,10 +393,9 @@ bool qcow2_settle(Qcow2 *q, GError **error)
 {
     int result = qcow2_write_out(q, true);
 
-    if (!result) {
-        (void)qcow2_reap(q);
-        result = qcow2_write_out(q, true);
-    }
+    /* what still waited for its count to fall would lose one that the new tables never gave it */
+    result = result ? result : qcow2_reap(q);
+    result = result ? result : qcow2_write_out(q, true);
     if (result) {
         set_error_errno(error, -result, "cannot write to disk '%s'", q->blk.file.path);
     }
@@ -398,5 +407,6 @@ bool qcow2_repair_counts(Qcow2 *q, GError **error)
     Qcow2Rewrite to = qcow2_rewrite_same(q);
 
     to.incompatible &= ~(uint64_t)QCOW2_DIRTY;
+    to.leave_out = true;
     return qcow2_rewrite(q, &to, error);
 }
