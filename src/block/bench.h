@@ -38,14 +38,14 @@ typedef struct BlkBench {
     bool recording;
     GArray *log; /* of BenchRecord */
     /* set by the test */
-    unsigned calls;        /* that could fail */
-    unsigned fail_at;      /* from 1; 0: none */
-    unsigned fail_again;   /* a second one; 0: none */
-    bool fail_from_then;   /* and all after it */
-    int result;            /* of a call that fails; 0: half of what should be moved is */
-    bool half_done;        /* a write that fails has moved half of its bytes */
-    unsigned lose_at;      /* this call claims to have been done, and isn't; 0: none */
-    unsigned drop_syncs;   /* bit N: the Nth sync since .syncs was cleared is not recorded */
+    unsigned calls;      /* that could fail */
+    unsigned fail_at;    /* from 1; 0: none */
+    unsigned fail_again; /* a second one; 0: none */
+    bool fail_from_then; /* and all after it */
+    int result;          /* of a call that fails; 0: half of what should be moved is */
+    bool half_done;      /* a write that fails has moved half of its bytes */
+    unsigned lose_at;    /* this call claims to have been done, and isn't; 0: none */
+    unsigned drop_syncs; /* bit N: the Nth sync since .syncs was cleared is not recorded */
     unsigned syncs;
     uint64_t limit;        /* bytes that all files may have; 0: any number.  More: -ENOSPC */
     unsigned interrupt_at; /* every so many moves are interrupted first; 0: none */

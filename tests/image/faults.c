@@ -120,8 +120,7 @@ static Crash *crash_new(const WorkKind *kind, guint32 with)
 
     blk_bench_init(&crash->bench);
     blk_bench_init(&crash->base);
-    work_init(&crash->work, kind, &work_usual, &crash->bench.host, "disk", "base", &crash->model,
-              with);
+    work_init(&crash->work, kind, &work_usual, &crash->bench.host, &crash->model, with);
     crash->work.flushed = crash_around_flush;
     crash->work.opaque = crash;
     crash->per_flush = CRASHES_PER_FLUSH;
@@ -353,7 +352,7 @@ static uint64_t grow(const WorkKind *kind, bool hold, unsigned flushes, uint64_t
     BlkPass pass;
 
     blk_bench_init(&bench);
-    work_init(&work, kind, &mix, &bench.host, "disk", "base", model, seed);
+    work_init(&work, kind, &mix, &bench.host, model, seed);
     if (hold) {
         blk_gate_enter(&work.blk->gate, &pass);
     }

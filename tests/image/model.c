@@ -32,8 +32,7 @@ void model_fill(void *bytes, uint32_t first, uint32_t n, uint32_t number)
     }
 }
 
-/* The write that left @bytes at @sector. */
-static uint32_t number_of(const uint8_t *bytes, uint32_t sector)
+uint32_t model_number(const uint8_t *bytes, uint32_t sector)
 {
     uint64_t word = load_le64(bytes);
 
@@ -148,7 +147,7 @@ static uint32_t *read_numbers(Blk *blk, char **ret_wrong)
     }
     uint32_t *numbers = g_new0(uint32_t, MODEL_SECTORS);
     for (uint32_t i = 0; i < sectors; i++) {
-        numbers[i] = number_of(bytes + (size_t)i * BLK_SECTOR, i);
+        numbers[i] = model_number(bytes + (size_t)i * BLK_SECTOR, i);
     }
     return numbers;
 }
@@ -241,6 +240,7 @@ static char *check_snapshot(const Model *model, Blk *blk, BlkOptions options)
     }
     options.snapshot = "one";
     options.read_only = true;
+    options.lock = BLK_LOCK_NONE; /* we have it open ourselves */
     g_autoptr(Blk) old = blk_open(&options, &error);
     if (!old) {
         return g_strdup(error->message);

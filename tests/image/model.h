@@ -44,6 +44,9 @@ void model_init(Model *model, uint32_t sectors, uint32_t base);
 /* What write @number puts into @n sectors from @first on. */
 void model_fill(void *bytes, uint32_t first, uint32_t n, uint32_t number);
 
+/* The write that left @bytes in @sector; UINT32_MAX: none did. */
+uint32_t model_number(const uint8_t *bytes, uint32_t sector);
+
 /* Work begins: it may be on the disk from now on.  Then it is done, and reads so. */
 ModelOp model_begin_write(Model *model, uint32_t first, uint32_t n, bool zeros);
 ModelOp model_begin_resize(Model *model, uint32_t sectors);

@@ -45,8 +45,9 @@ static void fill_base(Work *work, const BlkHost *host, const char *path, uint32_
 }
 
 void work_init(Work *work, const WorkKind *kind, const WorkMix *mix, const BlkHost *host,
-               const char *path, const char *base, Model *model, guint32 seed)
+               Model *model, guint32 seed)
 {
+    const char *const path = "disk", *const base = "base";
     g_autoptr(GError) error = NULL;
     BlkCreate create = kind->create;
     uint32_t sectors = (uint32_t)(create.size / BLK_SECTOR);

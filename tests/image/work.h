@@ -38,9 +38,10 @@ typedef struct Work {
     uint8_t *buf;
 } Work;
 
-/* Make an image at @path of @host (NULL: the host itself) and open it. */
+/* Make image "disk", based on "base" if its kind is so, on @host (NULL: the host itself, in the
+ * current folder), and open it. */
 void work_init(Work *work, const WorkKind *kind, const WorkMix *mix, const BlkHost *host,
-               const char *path, const char *base, Model *model, guint32 seed);
+               Model *model, guint32 seed);
 /* Closes it. */
 void work_clear(Work *work);
 /* Do one thing: 0, or -errno. */
