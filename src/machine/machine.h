@@ -100,7 +100,7 @@ typedef struct MachineConfig {
     size_t n_disks;
     const MachineNet *nets;
     size_t n_nets;
-    bool watchdog;        /* pc: it has one */
+    bool watchdog; /* pc: it has one */
     /* of pc: what it shows, and who types; both outlive the machine.  NULL: no screen, no keyboard
      * and mouse */
     Display *display;
