@@ -82,7 +82,7 @@ static Status run(const VmConfig *config, int *ret_signal)
         return report_error(error);
     }
     g_autoptr(Qmp) qmp = config->qmp.on ? qmp_new(vm, config, &error) : NULL;
-    if (error) {
+    if (config->qmp.on && !qmp) {
         return report_error(error);
     }
     name_process(config);
