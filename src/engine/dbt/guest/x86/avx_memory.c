@@ -13,11 +13,36 @@
 #include "common/bits.h"
 #include "engine/dbt/guest/x86/translate.h"
 #include "engine/dbt/run/mmu.h"
+#include "engine/dbt/run/ram.h"
 
 /* Whether the sign of element @i is set. */
 static bool is_chosen(const X86Vector *mask, unsigned i, unsigned size)
 {
     return mask->u8[(i + 1) * size - 1] >> 7;
+}
+
+/* An element of 4 or 8 bytes, as a rule by its TLB entry, which is found by the first byte and
+ * compared with the last one's page. */
+static inline bool load_element(DbtCpu *cpu, uint64_t gva, unsigned size, unsigned mmu,
+                                uint64_t *ret)
+{
+    const TlbEntry *entry =
+        &cpu->tlb[(mmu & MMU_INDEX) * TLB_ENTRIES + (gva / PAGE_SIZE) % TLB_ENTRIES];
+
+    if (align_down(gva + size - 1, PAGE_SIZE) == entry->read) {
+        *ret = ram_load((const void *)(uintptr_t)(gva + entry->addend), size);
+        return true;
+    }
+    return mmu_load(cpu, gva, size, mmu, ret);
+}
+
+static void put_element(X86Vector *to, unsigned i, unsigned size, uint64_t value)
+{
+    if (size == 4) {
+        to->u32[i] = (uint32_t)value;
+    } else {
+        to->u64[i] = value;
+    }
 }
 
 /* @places: the data's register | mask's << 8.  @how: mmu index and flags | bytes of all << 8 |
@@ -30,10 +55,11 @@ uint64_t x86_helper_mask_load(DbtCpu *base, uint64_t gva, uint64_t places, uint6
     X86Vector result = { 0 };
 
     for (unsigned i = 0; i < bytes / size; i++) {
-        if (is_chosen(mask, i, size) &&
-            !mmu_load_bytes(base, gva + i * size, result.u8 + i * size, size, mmu)) {
+        uint64_t value = 0;
+        if (is_chosen(mask, i, size) && !load_element(base, gva + i * size, size, mmu, &value)) {
             return 0;
         }
+        put_element(&result, i, size, value);
     }
     cpu->vector[places & 15] = result;
     return 0;
@@ -52,7 +78,8 @@ uint64_t x86_helper_mask_store(DbtCpu *base, uint64_t gva, uint64_t places, uint
     }
     for (unsigned i = 0; i < bytes / size; i++) {
         if (is_chosen(mask, i, size)) {
-            mmu_store_bytes(base, gva + i * size, data->u8 + i * size, size, mmu);
+            uint64_t value = size == 4 ? data->u32[i] : data->u64[i];
+            mmu_store(base, gva + i * size, value, size, mmu);
         }
     }
     return 0;
@@ -86,14 +113,13 @@ static bool element_address(const Gather *g, unsigned i, uint64_t *ret)
 
 static bool one_element(const Gather *g, unsigned i, X86Vector *to)
 {
-    uint64_t gva;
-    uint8_t bytes[8]; /* all or none of them */
+    uint64_t gva, value;
 
     if (!element_address(g, i, &gva) ||
-        !mmu_load_bytes(&g->cpu->base, gva, bytes, g->size, g->mmu)) {
+        !load_element(&g->cpu->base, gva, g->size, g->mmu, &value)) {
         return false;
     }
-    memcpy(to->u8 + i * g->size, bytes, g->size);
+    put_element(to, i, g->size, value);
     return true;
 }
 
