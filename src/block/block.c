@@ -118,6 +118,7 @@ static Blk *open_one(const BlkOptions *options, GError **error)
     blk->sync_writes =
         options->cache == BLK_CACHE_WRITETHROUGH || options->cache == BLK_CACHE_DIRECTSYNC;
     blk->keep_discard = options->keep_discard;
+    blk->detect = options->detect;
     if (!blk_file_open(&blk->file, &file, error)) {
         g_free(blk);
         return NULL;

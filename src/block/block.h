@@ -33,6 +33,13 @@ typedef enum BlkCache {
     BLK_CACHE_UNSAFE,       /* flushes do nothing: for what may be lost */
 } BlkCache;
 
+/* What becomes of writes of zeros. */
+typedef enum BlkDetect {
+    BLK_DETECT_OFF,
+    BLK_DETECT_KEEP,  /* they take no writing */
+    BLK_DETECT_UNMAP, /* nor room */
+} BlkDetect;
+
 /* Other programs that have the image open. */
 typedef enum BlkLock {
     BLK_LOCK_USUAL, /* none may write while we have it open, none may have it if we write */
@@ -46,6 +53,7 @@ typedef struct BlkOptions {
     BlkCache cache;
     BlkLock lock;
     bool keep_discard;     /* discarded room is not given back to the host */
+    BlkDetect detect;      /* writes of zeros */
     bool no_backing;       /* leave the backing file alone: what is in it, reads as zeros */
     bool ignore_corrupt;   /* open for writing though marked corrupt: for repair */
     bool may_be_empty;     /* a raw file of no bytes is a disk of none */

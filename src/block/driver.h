@@ -89,6 +89,7 @@ struct Blk {
     char *backing_format; /* the same; NULL: not said */
     bool read_only;
     bool sync_writes;  /* each write is flushed */
+    BlkDetect detect;  /* writes of zeros */
     bool keep_discard; /* discards are not passed on to the host */
     uint32_t unit;     /* what compressed data unpacks to; 0: there is none */
     /* changes while the gate is closed */

@@ -256,6 +256,21 @@ static int write_all(Blk *blk, uint64_t offset, BlkCursor *cursor)
     return result;
 }
 
+/* Write what is all zeros as such, if that is wanted. */
+static int write_or_zero(Blk *blk, uint64_t offset, BlkCursor *cursor)
+{
+    bool zero = blk->detect != BLK_DETECT_OFF && cursor->left;
+
+    for (unsigned i = 0; i < cursor->n && zero; i++) {
+        zero = blk_is_zero(cursor->iov[i].iov_base, cursor->iov[i].iov_len);
+    }
+    if (!zero) {
+        return write_all(blk, offset, cursor);
+    }
+    return blk_zero_inside(blk, offset, cursor->left,
+                           blk->detect == BLK_DETECT_UNMAP ? BLK_ZERO_UNMAP : BLK_ZERO_KEEP);
+}
+
 static int flush_inside(Blk *blk)
 {
     if (blk->read_only) {
@@ -335,7 +350,7 @@ int blk_writev(Blk *blk, uint64_t offset, const struct iovec *iov, unsigned n)
     blk_gate_enter(&blk->gate, &pass);
     bool inside = prepare(blk, offset, iov, n, &cursor);
     uint64_t len = inside ? cursor.left : 0;
-    int result = inside ? write_all(blk, offset, &cursor) : -EINVAL;
+    int result = inside ? write_or_zero(blk, offset, &cursor) : -EINVAL;
     if (!result && blk->sync_writes) {
         result = flush_inside(blk);
     }

@@ -16,10 +16,38 @@
 
 #include "config/net.h"
 
+/* Words of --disk, in the order of the tables in disk.c. */
+typedef enum DiskCache {
+    DISK_CACHE_WRITEBACK,
+    DISK_CACHE_NONE,
+    DISK_CACHE_WRITETHROUGH,
+    DISK_CACHE_DIRECTSYNC,
+    DISK_CACHE_UNSAFE,
+} DiskCache;
+
+/* What becomes of writes of zeros. */
+typedef enum DiskZeroes {
+    DISK_ZEROES_WRITE, /* they are writes */
+    DISK_ZEROES_KEEP,  /* they are looked for, and take no writing */
+    DISK_ZEROES_UNMAP, /* and no room either, where discards are passed on */
+} DiskZeroes;
+
+/* What becomes of what the host can't do. */
+typedef enum DiskFault {
+    DISK_FAULT_REPORT,
+    DISK_FAULT_IGNORE,
+    DISK_FAULT_STOP,
+    DISK_FAULT_ENOSPC,
+} DiskFault;
+
 typedef struct DiskConfig {
     char *file;
     char *format; /* NULL: not said, which is raw */
     bool read_only;
+    DiskCache cache;
+    bool keep_discard; /* what the guest discards is not given back to the host */
+    DiskZeroes zeroes;
+    DiskFault read_fault, write_fault;
     unsigned boot; /* its place in the boot order, from 1 on; 0: not said */
 } DiskConfig;
 

@@ -12,6 +12,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "common/suggest.h"
+#include "config/disk.h"
 #include "config/limits.h"
 #include "config/size.h"
 #include "config/words.h"
@@ -129,54 +130,16 @@ static bool parse_memory(VmConfig *config, const char *value, GError **error)
     return true;
 }
 
-static bool disk_format(void *target, const char *value, GError **error)
-{
-    DiskConfig *disk = target;
-
-    return set_text(&disk->format, "--disk: format", value, error);
-}
-
-static bool disk_readonly(void *target, const char *value, GError **error)
-{
-    DiskConfig *disk = target;
-
-    return words_switch(value, "--disk: readonly", &disk->read_only, error);
-}
-
-static bool disk_boot(void *target, const char *value, GError **error)
-{
-    uint64_t boot = 0;
-
-    if (!number_parse(value, "--disk: boot", 1, CONFIG_BOOT_MAX, &boot, error)) {
-        return false;
-    }
-    ((DiskConfig *)target)->boot = (unsigned)boot;
-    return true;
-}
-
-static const WordSetting disk_settings[] = {
-    { "format", "raw", disk_format },
-    { "readonly", "on|off", disk_readonly },
-    { "boot", "N", disk_boot },
-    { 0 },
-};
-
 static bool parse_disk(VmConfig *config, const char *value, GError **error)
 {
-    g_autoptr(DiskConfig) disk = g_new0(DiskConfig, 1);
-
     if (config->disks->len >= CONFIG_DISKS_MAX) {
         return usage(error, "--disk '%s' is one too many: %d is the most", value, CONFIG_DISKS_MAX);
     }
-    if (!words_parse(value, "--disk", disk_settings, disk, &disk->file, error)) {
-        return false;
+    DiskConfig *disk = disk_config_parse(value, error);
+    if (disk) {
+        g_ptr_array_add(config->disks, disk);
     }
-    if (!*disk->file) {
-        return usage(error, "--disk '%s' names no file: write FILE[,format=raw][,readonly=on]",
-                     value);
-    }
-    g_ptr_array_add(config->disks, g_steal_pointer(&disk));
-    return true;
+    return disk != NULL;
 }
 
 static bool parse_net(VmConfig *config, const char *value, GError **error)
@@ -509,13 +472,22 @@ static const Option table[] = {
       .help = "the kernel's command line",
       .parse = parse_append },
     { .name = "disk",
-      .form = "FILE[,format=raw][,readonly=on]",
+      .form = "FILE[,format=qcow2][,readonly=on]",
       .words = "<file>",
       .help = "a disk, in the order of the guest's names",
       .detail = "Firmware boots from disks and then networks, in the order given; with boot=N, "
                 "which networks take too, from the lowest N first. "
-                "May be given up to 24 times. The format is never guessed: without format it is "
-                "raw. With readonly=on the guest can't write, and the file need not be writable. "
+                "May be given up to 24 times. The format is never guessed: the name's end tells it "
+                "(.raw, .img, .iso, .qcow2), or format does. "
+                "With readonly=on the guest can't write, and the file need not be writable. "
+                "cache is writeback (the default: the host's cache, durable when flushed), none "
+                "(past that cache), writethrough or directsync (the same, durable when written), "
+                "or unsafe (flushes do nothing). What the guest discards is given back to the "
+                "host, but with discard=off. With detect-zeroes=on, zeros take no writing; with "
+                "unmap no room either. rerror and werror say what becomes of a read or write that "
+                "the host can't do: report it to the guest (the default of rerror), ignore it, "
+                "stop (the machine is paused; when it goes on, it is tried again), or enospc (stop "
+                "if the host has no room, else report; the default of werror). "
                 "A comma in the file's name is written twice.",
       .repeats = true,
       .parse = parse_disk },

@@ -41,7 +41,8 @@ typedef struct VirtioDev VirtioDev;
 typedef struct MachineDisk {
     Blk *blk;           /* from blk_open(); stays the caller's, outlives the machine */
     const char *serial; /* what the guest reads as its id, up to 20 characters; NULL: "insula-N" */
-    unsigned boot;      /* pc: its place in the boot order, from 1 on; 0: not said */
+    DiskOnError on_read_error, on_write_error;
+    unsigned boot; /* pc: its place in the boot order, from 1 on; 0: not said */
 } MachineDisk;
 
 typedef struct MachineNet {
@@ -138,6 +139,10 @@ bool machine_load(Machine *machine, const uint8_t *state, size_t len, GError **e
 
 /* Pull out the cables of all network cards, or put them in again. */
 void machine_set_links(Machine *machine, bool up);
+
+/* Requests that failed and paused the machine (MachineEvents.disk_error) are tried again. */
+void machine_retry_disks(Machine *machine);
+
 /* Press the power button (ACPI): a guest that listens shuts down. */
 void machine_power_button(Machine *machine);
 

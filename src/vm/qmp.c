@@ -4,6 +4,7 @@
  */
 #include "vm/qmp.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "machine/virtio/balloon.h"
@@ -99,6 +100,34 @@ static JsonNode *tell_balloon(const Qmp *qmp, const VmNotice *notice)
     return qmp_object_node(data);
 }
 
+/* The words of QEMU's BlockErrorAction, by DiskOnError. */
+static const char *const actions[] = { "report", "ignore", "stop", NULL };
+static const char *const operations[] = { "read", "write", NULL };
+static const QmpType action_type = { .meta = QMP_ENUM, .words = actions };
+static const QmpType operation_type = { .meta = QMP_ENUM, .words = operations };
+
+static const QmpType disk_error_data = {
+    .meta = QMP_OBJECT,
+    .members = (const QmpMember[]){ { "device", &qmp_str },
+                                    { "operation", &operation_type },
+                                    { "action", &action_type },
+                                    { "nospace", &qmp_bool, true },
+                                    { "reason", &qmp_str },
+                                    { 0 } },
+};
+
+static JsonNode *tell_disk_error(const Qmp *qmp, const VmNotice *notice)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "device", notice->disk->device);
+    json_object_set_string_member(data, "operation", operations[notice->disk->is_write]);
+    json_object_set_string_member(data, "action", actions[notice->disk->action]);
+    json_object_set_boolean_member(data, "nospace", notice->disk->error == ENOSPC);
+    json_object_set_string_member(data, "reason", g_strerror(notice->disk->error));
+    return qmp_object_node(data);
+}
+
 /* What becomes of the machine's notices. */
 static const struct {
     const char *event;
@@ -111,6 +140,7 @@ static const struct {
     [VM_NOTICE_CRASHED] = { "GUEST_PANICKED", tell_panic },
     [VM_NOTICE_WATCHDOG] = { "WATCHDOG", tell_watchdog },
     [VM_NOTICE_BALLOON] = { "BALLOON_CHANGE", tell_balloon },
+    [VM_NOTICE_DISK_ERROR] = { "BLOCK_IO_ERROR", tell_disk_error },
     [VM_NOTICE_ENDED] = { "SHUTDOWN", tell_cause },
 };
 
@@ -138,6 +168,7 @@ static const QmpType balloon_data = {
 
 static const QmpEvent events[] = {
     { "BALLOON_CHANGE", &balloon_data },
+    { "BLOCK_IO_ERROR", &disk_error_data },
     { "DEVICE_DELETED", &deleted_data },
     { "GUEST_PANICKED", &panic_data },
     { "POWERDOWN", NULL },

@@ -170,7 +170,9 @@ static bool prepare_disk(const Qmp *qmp, QmpDevice *device, const Properties *sa
     }
     device->node = node;
     node->user = g_strdup(device->id);
-    plug->disk = (MachineDisk){ .blk = node->blk, .serial = said->serial };
+    plug->disk = (MachineDisk){ .blk = node->blk,
+                                .serial = said->serial,
+                                .on_write_error = DISK_ON_ERROR_STOP_IF_FULL };
     return true;
 }
 

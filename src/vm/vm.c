@@ -9,12 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "block/chain.h"
+#include "block/block.h"
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/log.h"
 #include "config/limits.h"
 #include "machine/virtio/balloon.h"
+#include "vm/disks.h"
 #include "vm/gdb_server.h"
 #include "vm/network.h"
 #include "vm/report.h"
@@ -26,7 +27,7 @@
 _Static_assert((int)CONFIG_CPUS_MAX == (int)ENGINE_MAX_CPUS, "config/limits.h says the same");
 
 /* A vCPU leaves vcpu_run within microseconds of a kick; one that needs longer has hung. */
-enum { PARK_SECONDS = 10 };
+enum { PARK_SECONDS = 10, DISK_NAME_MAX = 32 };
 
 /* Of each machine: what a guest sees of it never changes under the same number. */
 enum { BOARD_VERSION = 1 };
@@ -112,9 +113,12 @@ struct Vm {
     GCond order_changed, stands;
     bool quit; /* threads end */
     Event event;
-    bool ballooned;  /* atomic: the main thread will tell of it */
-    bool event_told; /* the main thread will look */
-    VmState state;   /* VM_RUNNING, or why it is paused */
+    bool ballooned;   /* atomic: the main thread will tell of it */
+    bool event_told;  /* the main thread will look */
+    VmState state;    /* VM_RUNNING, or why it is paused */
+    bool disk_failed; /* the main thread will tell of .disk_error */
+    DiskError disk_error;
+    char disk_name[DISK_NAME_MAX];
 };
 
 /* ---- orders and events; any thread ---- */
@@ -426,6 +430,48 @@ void vm_resume(Vm *vm)
     g_mutex_unlock(&vm->mutex);
     tell_state(vm);
     go_as_wanted(vm);
+    machine_retry_disks(vm->machine);
+}
+
+/* Tell of the disk that has failed. */
+static gboolean tell_disk_error(gpointer data)
+{
+    Vm *vm = data;
+    char name[DISK_NAME_MAX];
+
+    g_mutex_lock(&vm->mutex);
+    DiskError error = vm->disk_error;
+    memcpy(name, vm->disk_name, sizeof(name));
+    vm->disk_failed = false;
+    g_mutex_unlock(&vm->mutex);
+    error.device = name;
+    disks_report(&error);
+    const VmNotice notice = { .kind = VM_NOTICE_DISK_ERROR, .disk = &error };
+    if (vm->observer.notice) {
+        vm->observer.notice(vm->observer.opaque, &notice);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+/* On the I/O thread.  While one error waits to be told, others are not. */
+static void on_disk_error(void *opaque, const DiskError *error)
+{
+    Vm *vm = opaque;
+
+    g_mutex_lock(&vm->mutex);
+    bool tell_it = !vm->disk_failed;
+    if (tell_it || error->action == DISK_ON_ERROR_STOP) {
+        vm->disk_error = *error;
+        g_strlcpy(vm->disk_name, error->device, sizeof(vm->disk_name));
+    }
+    vm->disk_failed = true;
+    g_mutex_unlock(&vm->mutex);
+    if (error->action == DISK_ON_ERROR_STOP) {
+        vm_pause(vm, VM_IO_ERROR);
+    }
+    if (tell_it) {
+        g_idle_add_full(G_PRIORITY_HIGH, tell_disk_error, vm, NULL);
+    }
 }
 
 VmState vm_state(Vm *vm)
@@ -836,23 +882,6 @@ void vm_stop_job(Vm *vm)
 
 /* ---- life ---- */
 
-static bool open_disks(Vm *vm, const VmConfig *config, GError **error)
-{
-    for (unsigned i = 0; i < config->disks->len; i++) {
-        const DiskConfig *disk = g_ptr_array_index(config->disks, i);
-        const char *format = disk->format ? disk->format : blk_format_of_name(disk->file);
-        BlkOptions options = { .path = disk->file,
-                               .format = format ? format : "raw",
-                               .read_only = disk->read_only };
-        Blk *blk = blk_chain_open(&options, error);
-        if (!blk) {
-            return false;
-        }
-        g_ptr_array_add(vm->disks, blk);
-    }
-    return true;
-}
-
 /* The address of card @index: the one said, or one that is the same at each start, and for a
  * machine with a name another than other machines have. */
 static void choose_mac(const VmConfig *config, unsigned index, const NetConfig *net, uint8_t *mac)
@@ -996,9 +1025,8 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
                                   .check_every = config->check_every,
                                   .code_limit = config->code_cache };
 
-    for (unsigned i = 0; i < vm->disks->len; i++) {
-        const DiskConfig *disk = g_ptr_array_index(config->disks, i);
-        disks[i] = (MachineDisk){ .blk = g_ptr_array_index(vm->disks, i), .boot = disk->boot };
+    if (!disks_open(config, vm->disks, disks, error)) {
+        return false;
     }
     vm->serial = stream_new(&config->serial, "serial", &keys);
     if (config->console.kind != SERIAL_NONE) {
@@ -1034,7 +1062,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .input = vm->input,
         .clock = vm->clock,
         .log = &vm->log,
-        .events = { vm, on_power, on_released, on_ballooned },
+        .events = { vm, on_power, on_released, on_ballooned, on_disk_error },
     };
     vm->machine = machine_new(&machine, error);
     if (!vm->machine ||
@@ -1081,8 +1109,7 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
     g_mutex_init(&vm->mutex);
     g_cond_init(&vm->order_changed);
     g_cond_init(&vm->stands);
-    if (!identify(vm, config, error) || !open_disks(vm, config, error) ||
-        !build(vm, config, error)) {
+    if (!identify(vm, config, error) || !build(vm, config, error)) {
         return NULL;
     }
     return g_steal_pointer(&vm);

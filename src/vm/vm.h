@@ -92,6 +92,7 @@ typedef enum VmNoticeKind {
     VM_NOTICE_RESET,
     VM_NOTICE_POWER_BUTTON,
     VM_NOTICE_CRASHED,
+    VM_NOTICE_DISK_ERROR,
     VM_NOTICE_WATCHDOG,
     VM_NOTICE_ENDED,
     VM_NOTICE_BALLOON,   /* the guest has given back, or taken, memory */
@@ -114,6 +115,7 @@ typedef enum VmCause {
 typedef struct VmNotice {
     VmNoticeKind kind;
     VmCause cause;           /* of VM_NOTICE_RESET and VM_NOTICE_ENDED */
+    const DiskError *disk;   /* of VM_NOTICE_DISK_ERROR */
     WatchdogAction watchdog; /* of VM_NOTICE_WATCHDOG */
     const char *device;      /* of VM_NOTICE_UNPLUGGED */
 } VmNotice;

@@ -15,6 +15,7 @@
 #include "machine/device/ioapic.h"
 #include "machine/device/pic.h"
 #include "machine/machine.h"
+#include "machine/virtio/virtio.h"
 
 enum { BOARD_SHARED_LINES = 8 };
 
@@ -69,6 +70,9 @@ struct Machine {
 
 /* Keep @device for reset and free; returns it.  It begins with a Device. */
 void *board_add(Machine *machine, void *device);
+/* A virtio disk at @slot; @serial if it has none of its own. */
+void board_add_disk(Machine *machine, const VirtioSlot *slot, const MachineDisk *disk,
+                    const char *serial);
 /* ISA interrupt @irq: a pin of the 8259s and its I/O APIC pin. */
 IrqLine board_isa_irq(Machine *machine, unsigned irq);
 /* INTR of the 8259s, and the I/O APIC's messages: to the engine. */

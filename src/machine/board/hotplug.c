@@ -101,14 +101,17 @@ static Port *choose(const Machine *m, const char *bus, GError **error)
     return NULL;
 }
 
-static VirtioDev *make(const VirtioSlot *slot, const MachinePlug *plug)
+static VirtioDev *make(const Machine *m, const VirtioSlot *slot, const MachinePlug *plug)
 {
+    const MachineDisk *disk = &plug->disk;
     VirtioNetConfig card;
+    VirtioDev *dev;
 
     switch (plug->kind) {
     case MACHINE_PLUG_DISK:
-        return virtio_blk_new(slot, plug->disk.blk,
-                              plug->disk.serial ? plug->disk.serial : plug->id);
+        dev = virtio_blk_new(slot, disk->blk, disk->serial ? disk->serial : plug->id);
+        virtio_blk_on_errors(dev, disk->on_read_error, disk->on_write_error, &m->events);
+        return dev;
     case MACHINE_PLUG_NET:
         card = (VirtioNetConfig){ .port = plug->net.port,
                                   .mtu = plug->net.mtu,
@@ -136,7 +139,7 @@ bool machine_plug(Machine *m, const MachinePlug *plug, GError **error)
                         .name = plug->id,
                         .transport = &virtio_pci,
                         .transport_opaque = port->function };
-    port->dev = board_add(m, make(&slot, plug));
+    port->dev = board_add(m, make(m, &slot, plug));
     port->id = g_strdup(plug->id);
     port->kind = plug->kind;
     device_reset(&port->dev->device);

@@ -15,6 +15,7 @@
 #include "common/error.h"
 #include "machine/board/board.h"
 #include "machine/board/hotplug.h"
+#include "machine/virtio/blk.h"
 #include "machine/virtio/net.h"
 
 static const MachineBoard boards[] = {
@@ -134,6 +135,24 @@ void *board_add(Machine *m, void *device)
 {
     g_ptr_array_add(m->devices, device);
     return device;
+}
+
+void board_add_disk(Machine *m, const VirtioSlot *slot, const MachineDisk *disk, const char *serial)
+{
+    VirtioDev *dev = virtio_blk_new(slot, disk->blk, disk->serial ? disk->serial : serial);
+
+    virtio_blk_on_errors(dev, disk->on_read_error, disk->on_write_error, &m->events);
+    board_add(m, dev);
+}
+
+void machine_retry_disks(Machine *m)
+{
+    for (unsigned i = 0; i < m->devices->len; i++) {
+        Device *device = g_ptr_array_index(m->devices, i);
+        if (device->class == &virtio_blk_class.device) {
+            virtio_blk_retry(container_of(device, VirtioDev, device));
+        }
+    }
 }
 
 static bool usage_error(GError **error, const char *text)

@@ -92,7 +92,7 @@ static void add_virtio(Machine *m, const MachineConfig *config, AcpiConfig *acpi
         g_autofree char *serial = g_strdup_printf("insula-%zu", i);
         const MachineDisk *disk = &config->disks[i];
         slot = next_slot(m, acpi, name);
-        board_add(m, virtio_blk_new(&slot, disk->blk, disk->serial ? disk->serial : serial));
+        board_add_disk(m, &slot, disk, serial);
     }
     for (size_t i = 0; i < config->n_nets; i++) {
         g_autofree char *name = g_strdup_printf("net%zu", i);

@@ -384,7 +384,7 @@ static void add_virtio(Machine *m, const MachineConfig *config)
         const MachineDisk *disk = &config->disks[i];
         note_boot(m, disk->boot, "scsi@%x/disk@0,0");
         slot = next_virtio(m, name);
-        board_add(m, virtio_blk_new(&slot, disk->blk, disk->serial ? disk->serial : serial));
+        board_add_disk(m, &slot, disk, serial);
     }
 }
 

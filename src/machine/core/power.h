@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "machine/core/disk_error.h"
+
 typedef enum MachinePower {
     MACHINE_POWER_OFF,
     MACHINE_POWER_RESET,
@@ -26,4 +28,7 @@ typedef struct MachineEvents {
     void (*released)(void *opaque);
     /* Its balloon has another size. */
     void (*ballooned)(void *opaque);
+    /* On the I/O thread, with the disk's lock held; NULL: nobody listens, and nothing is paused.
+     * For DISK_ON_ERROR_STOP: pause the machine, and call machine_retry_disks() when it goes on. */
+    void (*disk_error)(void *opaque, const DiskError *error);
 } MachineEvents;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "block/block.h"
+#include "machine/core/power.h"
 #include "machine/virtio/virtio.h"
 
 enum { VIRTIO_BLK_ID_LEN = 20 };
@@ -15,3 +16,10 @@ extern const VirtioClass virtio_blk_class;
 VirtioDev *virtio_blk_new(const VirtioSlot *slot, Blk *blk, const char *serial);
 /* If @blk is the device's disk: it has another size now, tell the guest. */
 void virtio_blk_resized(VirtioDev *dev, const Blk *blk);
+
+/* What becomes of requests that the host can't do; else the guest is told of them.  Called by the
+ * device's maker. */
+void virtio_blk_on_errors(VirtioDev *virtio, DiskOnError read, DiskOnError write,
+                          const MachineEvents *events);
+/* Go on with the request that stopped the machine, if one did.  From any thread. */
+void virtio_blk_retry(VirtioDev *virtio);

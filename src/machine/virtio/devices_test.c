@@ -315,7 +315,8 @@ static const struct {
     { "/blk/flush-read-only", 4, 0, 0, 0, true },
     { "/blk/id", 8, 0, 20, 0, false },
     { "/blk/id-short", 8, 0, 3, 0, false },
-    { "/blk/discard-is-unsupported", 11, 0, 16, 2, false },
+    { "/blk/discard-of-nothing", 11, 0, 16, 1, false },
+    { "/blk/discard-read-only", 11, 0, 16, 2, true },
     { "/blk/unknown-type", 0x12345, 0, 16, 2, false },
 };
 
@@ -393,6 +394,131 @@ static void test_blk_host_errors(void)
     rig.fake.error = 0;
     g_assert_cmpuint(request(&rig, 4, 0, 0), ==, 1);
     g_assert_cmpuint(request(&rig, 0, 0, 512), ==, 0);
+    blk_rig_clear(&rig);
+}
+
+/* Discards and zeros. */
+static const struct {
+    const char *name;
+    uint32_t type;
+    uint64_t sector;
+    uint32_t sectors, flags;
+    uint8_t status;
+} ranges[] = {
+    { "/blk/zeroes", 13, 2, 3, 0, 0 },
+    { "/blk/zeroes-unmap", 13, 2, 3, 1, 0 },
+    { "/blk/zeroes-to-the-end", 13, 15, 1, 0, 0 },
+    { "/blk/zeroes-none", 13, 16, 0, 0, 0 },
+    { "/blk/zeroes-unknown-flag", 13, 2, 3, 2, 2 },
+    { "/blk/zeroes-beyond-end", 13, 15, 2, 0, 1 },
+    { "/blk/zeroes-sector-wraps", 13, UINT64_MAX, 2, 0, 1 },
+    { "/blk/zeroes-too-many", 13, 0, UINT32_MAX, 0, 1 },
+    { "/blk/discard", 11, 2, 3, 0, 0 },
+    { "/blk/discard-unmap", 11, 2, 3, 1, 2 },
+    { "/blk/discard-beyond-end", 11, 16, 1, 0, 1 },
+};
+
+static void test_range(gconstpointer data)
+{
+    const typeof(ranges[0]) *c = data;
+    BlkRig rig;
+    const VirtioBenchPart parts[] = { { BUF, 32, false }, { STATUS, 1, true } };
+    uint8_t bytes[32] = { 0 }, status = 0xee;
+
+    blk_rig_init(&rig, false);
+    virtio_bench_start(rig.b, 0);
+    GuestMemory *memory = rig.b->bench.env.memory;
+    store_le32(bytes, c->type);
+    store_le64(bytes + 16, c->sector);
+    store_le32(bytes + 24, c->sectors);
+    store_le32(bytes + 28, c->flags);
+    gm_write(memory, BUF, bytes, sizeof(bytes));
+    virtio_bench_post(rig.b, 0, parts, 2);
+    virtio_bench_kick(rig.b, 0);
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 0, NULL), ==, 1);
+    gm_read(memory, STATUS, &status, 1);
+    g_assert_cmpuint(status, ==, c->status);
+    for (uint64_t i = 0; i < DISK; i++) {
+        bool zeroed =
+            c->type == 13 && !status && i / 512 >= c->sector && i / 512 < c->sector + c->sectors;
+        g_assert_cmpuint(rig.fake.bytes[i], ==, zeroed ? 0 : i / 512 + 1);
+    }
+    blk_rig_clear(&rig);
+}
+
+/* What the host can't do: what the guest sees, and whether the machine stops. */
+static const struct {
+    const char *name;
+    uint32_t type;
+    int error;
+    DiskOnError policy, action;
+    uint8_t status;
+} faults[] = {
+    { "/blk/fault/report", 1, -EIO, DISK_ON_ERROR_REPORT, DISK_ON_ERROR_REPORT, 1 },
+    { "/blk/fault/ignore", 0, -EIO, DISK_ON_ERROR_IGNORE, DISK_ON_ERROR_IGNORE, 0 },
+    { "/blk/fault/stop-read", 0, -EIO, DISK_ON_ERROR_STOP, DISK_ON_ERROR_STOP, 0 },
+    { "/blk/fault/stop-write", 1, -EIO, DISK_ON_ERROR_STOP, DISK_ON_ERROR_STOP, 0 },
+    { "/blk/fault/full-stops", 1, -ENOSPC, DISK_ON_ERROR_STOP_IF_FULL, DISK_ON_ERROR_STOP, 0 },
+    { "/blk/fault/other-reports", 1, -EIO, DISK_ON_ERROR_STOP_IF_FULL, DISK_ON_ERROR_REPORT, 1 },
+};
+
+typedef struct Told {
+    unsigned n;
+    DiskError last;
+} Told;
+
+static void on_disk_error(void *opaque, const DiskError *error)
+{
+    Told *told = opaque;
+
+    told->n++;
+    told->last = *error;
+}
+
+static void test_fault(gconstpointer data)
+{
+    const typeof(faults[0]) *c = data;
+    BlkRig rig;
+    Told told = { 0 };
+    const MachineEvents events = { .opaque = &told, .disk_error = on_disk_error };
+    const VirtioBenchPart parts[] = { { BUF, 16, false },
+                                      { DATA, 512, c->type == 0 },
+                                      { STATUS, 1, true } };
+    uint8_t header[16] = { 0 }, status = 0xee;
+
+    blk_rig_init(&rig, false);
+    virtio_blk_on_errors(rig.b->dev, c->policy, c->policy, &events);
+    virtio_bench_start(rig.b, 0);
+    GuestMemory *memory = rig.b->bench.env.memory;
+    memset(gm_ram(memory, DATA, 512), 0x77, 512);
+    store_le32(header, c->type);
+    gm_write(memory, BUF, header, sizeof(header));
+    rig.fake.error = c->error;
+    virtio_bench_post(rig.b, 0, parts, 3);
+    virtio_bench_kick(rig.b, 0);
+    g_assert_cmpuint(told.n, ==, 1);
+    g_assert_cmpuint(told.last.action, ==, c->action);
+    g_assert_cmpint(told.last.error, ==, -c->error);
+    g_assert_cmpuint(told.last.is_write, ==, c->type == 1);
+    if (c->action == DISK_ON_ERROR_STOP) {
+        virtio_bench_kick(rig.b, 0);
+        g_assert_cmpint(virtio_bench_next_used(rig.b, 0, NULL), ==, -1);
+        g_assert_cmpuint(told.n, ==, 1);
+        virtio_blk_retry(rig.b->dev); /* nothing is mended yet */
+        io_thread_run_all(rig.b->io);
+        g_assert_cmpint(virtio_bench_next_used(rig.b, 0, NULL), ==, -1);
+        g_assert_cmpuint(told.n, ==, 2);
+        rig.fake.error = 0;
+        virtio_blk_retry(rig.b->dev);
+        io_thread_run_all(rig.b->io);
+    }
+    g_assert_cmpint(virtio_bench_next_used(rig.b, 0, NULL), ==, c->type == 0 ? 513 : 1);
+    gm_read(memory, STATUS, &status, 1);
+    g_assert_cmpuint(status, ==, c->status);
+    if (c->action == DISK_ON_ERROR_STOP) {
+        g_assert_cmpuint(c->type == 0 ? *(uint8_t *)gm_ram(memory, DATA, 512) : rig.fake.bytes[0],
+                         ==, c->type == 0 ? 1 : 0x77);
+    }
     blk_rig_clear(&rig);
 }
 
@@ -650,6 +776,12 @@ int main(int argc, char **argv)
     g_test_add_func("/console/input-without-room", test_console_input_without_room);
     for (size_t i = 0; i < G_N_ELEMENTS(requests); i++) {
         g_test_add_data_func(requests[i].name, &requests[i], test_request);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(ranges); i++) {
+        g_test_add_data_func(ranges[i].name, &ranges[i], test_range);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(faults); i++) {
+        g_test_add_data_func(faults[i].name, &faults[i], test_fault);
     }
     g_test_add_func("/blk/config", test_blk_config);
     g_test_add_func("/blk/writes-are-durable-without-flush", test_blk_without_flush);
