@@ -111,7 +111,8 @@ class Client:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         data = text.encode()
         sent = self.socket.sendmsg([data], rights)
-        self.socket.sendall(data[sent:])
+        if data[sent:]:  # sending nothing to one who has hung up already would be an error
+            self.socket.sendall(data[sent:])
 
     def keep(self, message):
         if self.schema:
