@@ -63,13 +63,30 @@ class Program:
 
     def end(self):
         """The exit status (negative: the signal) and what was said on standard error."""
+        if self.master:
+            return self.end_on_terminal()
         try:
-            _, said = self.process.communicate(timeout=LIMIT) if not self.master else (
-                None, self.process.stderr.read() if self.process.stderr else b"")
-            status = self.process.wait(LIMIT)
+            _, said = self.process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired as slow:
             raise AssertionError("it does not end") from slow
-        return status, (said or b"").decode()
+        return self.process.returncode, (said or b"").decode()
+
+    def end_on_terminal(self):
+        """The same; what comes on the terminal meanwhile is read, or the program would wait for
+        room there."""
+        until = time.monotonic() + LIMIT
+        said = b""
+        errors = self.process.stderr and self.process.stderr.fileno()
+        sources = [self.master] + ([errors] if errors else [])
+        while self.process.poll() is None or errors in sources:
+            assert time.monotonic() < until, "it does not end"
+            for fd in select.select(sources, [], [], 0.02)[0]:
+                chunk = os.read(fd, 65536)
+                if fd == errors:
+                    said += chunk
+                    if not chunk:
+                        sources.remove(fd)
+        return self.process.returncode, said.decode()
 
     def stop(self):
         if self.process.poll() is None:
