@@ -123,7 +123,7 @@ static void fill(MapTable *table, const GPtrArray *windows, bool ports)
 {
     g_autoptr(GArray) edges = edges_of(windows, ports);
     MapPart last = { 0 };
-    size_t n = 0;
+    size_t n = 0, largest = 0;
 
     for (guint i = 0; i + 1 < edges->len; i++) {
         uint64_t start = g_array_index(edges, uint64_t, i);
@@ -140,7 +140,9 @@ static void fill(MapTable *table, const GPtrArray *windows, bool ports)
             n++;
         }
         publish(&table->parts[n - 1], &last);
+        largest = last.size > table->parts[largest].size ? n - 1 : largest;
     }
+    __atomic_store_n(&table->largest, largest, __ATOMIC_RELEASE);
     __atomic_store_n(&table->n, n, __ATOMIC_RELEASE);
 }
 
@@ -242,6 +244,13 @@ static size_t search(const MapTable *table, size_t n, uint64_t address)
     return low;
 }
 
+/* Most addresses are in the part that most of the memory is in. */
+static bool is_in_largest(const MapTable *table, uint64_t address, MapPart *ret_part)
+{
+    *ret_part = load(&table->parts[__atomic_load_n(&table->largest, __ATOMIC_ACQUIRE)]);
+    return address - ret_part->start < ret_part->size;
+}
+
 /* The part that holds @address; else, if @or_next, the one behind it. */
 static bool look(const Map *map, uint64_t address, bool or_next, MapPart *ret_part)
 {
@@ -249,15 +258,18 @@ static bool look(const Map *map, uint64_t address, bool or_next, MapPart *ret_pa
         uint64_t version = __atomic_load_n(&map->version, __ATOMIC_ACQUIRE);
         const MapTable *table = __atomic_load_n(&map->tables[version & 1], __ATOMIC_ACQUIRE);
         size_t n = __atomic_load_n(&table->n, __ATOMIC_ACQUIRE);
-        size_t behind = search(table, n, address);
         MapPart part = { 0 };
-        if (behind) {
-            part = load(&table->parts[behind - 1]);
-        }
-        bool found = behind && address - part.start < part.size;
-        if (!found && or_next && behind < n) {
-            part = load(&table->parts[behind]);
-            found = true;
+        bool found = n && is_in_largest(table, address, &part);
+        if (!found) {
+            size_t behind = search(table, n, address);
+            if (behind) {
+                part = load(&table->parts[behind - 1]);
+            }
+            found = behind && address - part.start < part.size;
+            if (!found && or_next && behind < n) {
+                part = load(&table->parts[behind]);
+                found = true;
+            }
         }
         if (__atomic_load_n(&map->version, __ATOMIC_ACQUIRE) == version) {
             *ret_part = part;

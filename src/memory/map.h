@@ -34,7 +34,7 @@ typedef struct MapPart {
 
 /* An array of them with its length; everything in it is atomic. */
 typedef struct MapTable {
-    size_t n;
+    size_t n, largest;
     MapPart parts[];
 } MapTable;
 

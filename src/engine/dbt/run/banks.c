@@ -61,7 +61,7 @@ static void new_generation(DbtCpu *cpu, MmuBank *bank)
 static unsigned n_held(const MmuBank *bank, bool *ret_all)
 {
     *ret_all = bank->n_filled > FILLED;
-    return *ret_all ? MMU_INDEXES * TLB_ENTRIES : bank->n_filled;
+    return *ret_all ? BANK_ENTRIES : bank->n_filled;
 }
 
 /* Forget all of @bank, or all but global translations. */
@@ -90,6 +90,13 @@ static void flush_bank(DbtCpu *cpu, MmuBank *bank, bool global)
     new_generation(cpu, bank);
 }
 
+static void use(DbtCpu *cpu, MmuBank *bank)
+{
+    cpu->bank = bank;
+    cpu->tlb = bank->data;
+    cpu->jumps = bank->jumps;
+}
+
 void mmu_init(DbtCpu *cpu)
 {
     cpu->banks = g_new0(MmuBank, MMU_BANKS);
@@ -98,14 +105,20 @@ void mmu_init(DbtCpu *cpu)
         cpu->banks[i].n_filled = FILLED + 1;
         flush_bank(cpu, &cpu->banks[i], true);
     }
-    cpu->bank = &cpu->banks[0];
-    cpu->tlb = cpu->bank->data;
+    use(cpu, &cpu->banks[0]);
     new_generation(cpu, cpu->bank);
 }
 
 void mmu_fini(DbtCpu *cpu)
 {
     g_free(cpu->banks);
+}
+
+void mmu_forget_jumps(DbtCpu *cpu)
+{
+    for (unsigned i = 0; i < MMU_BANKS; i++) {
+        memset(cpu->banks[i].jumps, 0, sizeof(cpu->banks[i].jumps));
+    }
 }
 
 static MmuBank *find_bank(DbtCpu *cpu, uint64_t tag)
@@ -133,8 +146,7 @@ void mmu_switch(DbtCpu *cpu, uint64_t tag, bool flush)
 
     if (bank != cpu->bank) {
         cpu->bank->left = ++cpu->switches;
-        cpu->bank = bank;
-        cpu->tlb = bank->data;
+        use(cpu, bank);
         cpu->tlb_generation = bank->generation;
         cpu->key_stale = true;
     }
@@ -168,7 +180,7 @@ void mmu_flush_space(DbtCpu *cpu, uint64_t tag)
 
 static void flush_large_pages(MmuBank *bank)
 {
-    for (unsigned i = 0; i < MMU_INDEXES * TLB_ENTRIES; i++) {
+    for (unsigned i = 0; i < BANK_ENTRIES; i++) {
         if (bank->data[i].page & PAGE_LARGE) {
             clear(&bank->data[i]);
         }
@@ -210,14 +222,21 @@ static void flush_code_page(DbtCpu *cpu, MmuBank *bank, uint64_t gva)
     }
 }
 
+static void clear_if(TlbEntry *entry, uint64_t gva)
+{
+    if (tag_matches(entry->read, gva)) {
+        clear(entry);
+    }
+}
+
 void mmu_flush_page(DbtCpu *cpu, uint64_t gva)
 {
     for (unsigned i = 0; i < MMU_BANKS; i++) {
         MmuBank *bank = &cpu->banks[i];
         for (unsigned mmu = 0; mmu < MMU_INDEXES; mmu++) {
-            TlbEntry *entry = &bank->data[entry_index(gva, mmu)];
-            if (tag_matches(entry->read, gva)) {
-                clear(entry);
+            clear_if(&bank->data[entry_index(gva, mmu)], gva);
+            for (unsigned v = 0; v < VICTIMS; v++) {
+                clear_if(&bank->data[victim_index(mmu, v)], gva);
             }
         }
         flush_code_page(cpu, bank, gva);

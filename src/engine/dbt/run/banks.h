@@ -15,6 +15,8 @@ enum {
     CODE_ENTRIES = 256, /* per bank */
     CODE_FILTER = 4096, /* bits */
     FILLED = 512,       /* entries remembered one by one, so that forgetting them is quick */
+    VICTIMS = 8,        /* entries per mmu index that others pushed out of their place */
+    BANK_ENTRIES = MMU_INDEXES * (TLB_ENTRIES + VICTIMS),
 };
 
 /* Where a page of code is. */
@@ -26,7 +28,9 @@ typedef struct CodeEntry {
 } CodeEntry;
 
 struct MmuBank {
-    TlbEntry data[MMU_INDEXES * TLB_ENTRIES];
+    JumpCacheEntry jumps[JUMP_CACHE_ENTRIES];
+    TlbEntry data[BANK_ENTRIES]; /* [MMU_INDEXES][TLB_ENTRIES], then [MMU_INDEXES][VICTIMS] */
+    uint8_t next_victim[MMU_INDEXES];
     CodeEntry code[CODE_ENTRIES];
     /* a bit by page: clear if no code was found there in this generation, so that no good entry of
      * the jump cache can be of that page */
@@ -43,6 +47,11 @@ struct MmuBank {
 static inline unsigned entry_index(uint64_t gva, unsigned mmu)
 {
     return (mmu & MMU_INDEX) * TLB_ENTRIES + (unsigned)((gva / PAGE_SIZE) % TLB_ENTRIES);
+}
+
+static inline unsigned victim_index(unsigned mmu, unsigned i)
+{
+    return MMU_INDEXES * TLB_ENTRIES + (mmu & MMU_INDEX) * VICTIMS + i;
 }
 
 /* Does the tag, fast or slow, name the page of @gva? */

@@ -32,7 +32,10 @@ enum {
     PAGE_SIZE = 4096,
     TLB_ENTRIES = 1024, /* per mmu index */
     MMU_INDEXES = 3,    /* the guest gives them meaning: user, kernel, ... */
-    JUMP_CACHE_ENTRIES = 16384,
+    JUMP_CACHE_BITS = 12,
+    JUMP_CACHE_ENTRIES = 1 << JUMP_CACHE_BITS, /* per address space */
+    JUMP_CACHE_FACTOR = 0x61c88647,
+    JUMP_HINT_BITS = 14,
     STACK_IMAGE_BYTES = 112, /* FNSAVE's 108 */
 };
 
@@ -85,6 +88,12 @@ typedef struct JumpCacheEntry {
     const void *code; /* block->code: compiled code looks nowhere else */
 } JumpCacheEntry;
 
+/* The only entry that may be for @pc. */
+static inline unsigned jump_cache_index(uint64_t pc)
+{
+    return (uint32_t)pc * JUMP_CACHE_FACTOR >> (32 - JUMP_CACHE_BITS);
+}
+
 /* The result of the last operation that set flags, unevaluated: the guest gives .op meaning. */
 typedef struct FlagRecord {
     uint64_t op, a, b, c;
@@ -127,7 +136,8 @@ struct DbtCpu {
     uint64_t switches;       /* of address spaces */
     bool alone;              /* runs in an exclusive section: atomics need no care */
     bool sleeping;           /* atomic; waits on .wake */
-    uint64_t cache_flushes;  /* vm->cache's count when .jumps was last right */
+    JumpCacheEntry *hints;   /* [1 << JUMP_HINT_BITS] of all address spaces: must be checked */
+    uint64_t cache_flushes;  /* vm->cache's count when these and .jumps were last right */
     bool running;            /* atomic; inside guest code */
     uint64_t contest_ns;     /* when .contested was found out */
     long preempted;          /* how often the host had taken its CPU from this thread then */
@@ -152,7 +162,7 @@ struct DbtCpu {
     uint64_t instructions; /* run so far */
     uint64_t code_page;    /* compiled code: gva of the page that the running block begins in */
     TlbEntry *tlb;         /* [MMU_INDEXES][TLB_ENTRIES] of the current bank */
-    JumpCacheEntry *jumps; /* [JUMP_CACHE_ENTRIES] */
+    JumpCacheEntry *jumps; /* [JUMP_CACHE_ENTRIES] of the current bank */
     uint64_t key;          /* isa->context_key, with the TLB generation in its upper half */
     uint32_t host_control; /* the control word of vectors that is C's while the guest's are live */
     int32_t rounds;        /* code with CodeOptions.check: of loops in a block, before it leaves */

@@ -148,7 +148,7 @@ DbtCpu *dbt_cpu_new(DbtVm *vm, unsigned index)
     cpu->log = vm->log;
     cpu->index = index;
     mmu_init(cpu);
-    cpu->jumps = g_new0(JumpCacheEntry, JUMP_CACHE_ENTRIES);
+    cpu->hints = g_new0(JumpCacheEntry, 1 << JUMP_HINT_BITS);
     cpu->check = vm->check ? check_new(vm->isa) : NULL;
     pthread_cond_init(&cpu->wake, NULL);
     vm->cpus[index] = cpu;
@@ -164,7 +164,7 @@ void dbt_cpu_free(DbtCpu *cpu)
     pthread_cond_destroy(&cpu->wake);
     mmu_fini(cpu);
     check_free(cpu->check);
-    g_free(cpu->jumps);
+    g_free(cpu->hints);
     g_free(cpu);
 }
 
@@ -298,14 +298,23 @@ static bool locate(DbtCpu *cpu, Wanted *wanted)
 
 static JumpCacheEntry *jump_entry(DbtCpu *cpu, uint64_t pc)
 {
-    return &cpu->jumps[(pc ^ pc >> 12) % JUMP_CACHE_ENTRIES];
+    return &cpu->jumps[jump_cache_index(pc)];
+}
+
+static JumpCacheEntry *hint_entry(DbtCpu *cpu, uint64_t pc)
+{
+    return &cpu->hints[(uint32_t)pc * JUMP_CACHE_FACTOR >> (32 - JUMP_HINT_BITS)];
+}
+
+static void enter_jump(DbtCpu *cpu, uint64_t pc, Block *block)
+{
+    *jump_entry(cpu, pc) = (JumpCacheEntry){ pc, cpu->key, block, block->code };
 }
 
 /* The cached block for @wanted if there is one and its second page is still the one mapped. */
 static Block *find_cached(DbtCpu *cpu, Wanted *wanted)
 {
-    const JumpCacheEntry *jump = jump_entry(cpu, wanted->pc);
-    Block *block = jump->block;
+    Block *block = hint_entry(cpu, wanted->pc)->block;
 
     /* most often it is the one that was there before a flush */
     if (!block || block->gpa != wanted->gpa || block->key != (uint32_t)cpu->key ||
@@ -366,7 +375,8 @@ static Block *find_block(DbtCpu *cpu, IrBlock *ir)
             return NULL;
         }
     }
-    *jump_entry(cpu, wanted.pc) = (JumpCacheEntry){ wanted.pc, cpu->key, block, block->code };
+    enter_jump(cpu, wanted.pc, block);
+    *hint_entry(cpu, wanted.pc) = *jump_entry(cpu, wanted.pc);
     return block;
 }
 
@@ -522,29 +532,41 @@ static void check_jumps(DbtCpu *cpu)
     uint64_t flushes = cache_flushes(cpu->vm->cache);
 
     if (G_UNLIKELY(flushes != cpu->cache_flushes)) {
-        memset(cpu->jumps, 0, JUMP_CACHE_ENTRIES * sizeof(JumpCacheEntry));
+        mmu_forget_jumps(cpu);
+        memset(cpu->hints, 0, sizeof(JumpCacheEntry) << JUMP_HINT_BITS);
         cpu->cache_flushes = flushes;
     }
 }
 
-Block *dbt_find_jump(DbtCpu *cpu, uint64_t pc)
+/* What @entry says of @pc was right once, and is now. */
+static bool is_still_right(DbtCpu *cpu, const JumpCacheEntry *entry, uint64_t pc)
 {
-    JumpCacheEntry *entry = jump_entry(cpu, pc);
     const Block *block = entry->block;
     uint64_t gpa;
 
-    if (!block || entry->pc != pc || (uint32_t)entry->key != (uint32_t)cpu->key ||
-        __atomic_load_n(&block->dead, __ATOMIC_ACQUIRE) || block->gpa2 != GPA_NONE ||
-        !mmu_fetch_known(cpu, pc, &gpa) || gpa != block->gpa) {
-        return NULL;
+    return block && entry->pc == pc && (uint32_t)entry->key == (uint32_t)cpu->key &&
+           !__atomic_load_n(&block->dead, __ATOMIC_ACQUIRE) && block->gpa2 == GPA_NONE &&
+           mmu_fetch_known(cpu, pc, &gpa) && gpa == block->gpa;
+}
+
+Block *dbt_find_jump(DbtCpu *cpu, uint64_t pc)
+{
+    const JumpCacheEntry *entry = jump_entry(cpu, pc);
+
+    if (!is_still_right(cpu, entry, pc)) {
+        entry = hint_entry(cpu, pc);
+        if (!is_still_right(cpu, entry, pc)) {
+            return NULL;
+        }
     }
-    entry->key = cpu->key;
-    return entry->block;
+    Block *block = entry->block;
+    enter_jump(cpu, pc, block);
+    return block;
 }
 
 static Block *jump_cache_find(const DbtCpu *cpu)
 {
-    const JumpCacheEntry *entry = &cpu->jumps[(cpu->pc ^ cpu->pc >> 12) % JUMP_CACHE_ENTRIES];
+    const JumpCacheEntry *entry = &cpu->jumps[jump_cache_index(cpu->pc)];
 
     if (entry->block && entry->pc == cpu->pc && entry->key == cpu->key &&
         !__atomic_load_n(&entry->block->dead, __ATOMIC_ACQUIRE)) {

@@ -51,6 +51,39 @@ static uint64_t classify(DbtCpu *cpu, uint64_t gva, const MmuPage *page, const R
     return flags;
 }
 
+/* @entry is about to be another page's: keep what it says among the victims. */
+static void push_out(DbtCpu *cpu, const TlbEntry *entry, unsigned mmu)
+{
+    MmuBank *bank = cpu->bank;
+    uint8_t *next = &bank->next_victim[mmu & MMU_INDEX];
+    unsigned at = victim_index(mmu, *next);
+
+    if (bank->data[at].read == TAG_NONE) {
+        bank_note_filled(bank, at);
+    }
+    bank->data[at] = *entry;
+    *next = (uint8_t)((*next + 1) % VICTIMS);
+}
+
+/* The page of @gva may have been pushed out: if so, it and what is in its place change places. */
+static void recall(DbtCpu *cpu, TlbEntry *entry, uint64_t gva, unsigned mmu)
+{
+    if (cpu->tlb != cpu->bank->data) { /* the one of check.c */
+        return;
+    }
+    for (unsigned i = 0; i < VICTIMS; i++) {
+        TlbEntry *victim = &cpu->bank->data[victim_index(mmu, i)], other = *entry;
+        if (tag_matches(victim->read, gva)) {
+            if (other.read == TAG_NONE) {
+                bank_note_filled(cpu->bank, entry_index(gva, mmu));
+            }
+            *entry = *victim;
+            *victim = other;
+            return;
+        }
+    }
+}
+
 /* Enter a walk's result.  Tags are fast only where the access needs nothing but the memory. */
 static TlbEntry *fill(DbtCpu *cpu, uint64_t gva, unsigned mmu, const MmuPage *page)
 {
@@ -62,7 +95,11 @@ static TlbEntry *fill(DbtCpu *cpu, uint64_t gva, unsigned mmu, const MmuPage *pa
     bool fast_read = (flags & PAGE_RAM) && !(flags & PAGE_WATCH);
     bool fast_write = fast_read && (flags & PAGE_WRITE) && !(flags & PAGE_CODE);
 
-    bank_note_filled(cpu->bank, entry_index(gva, mmu));
+    if (entry->read == TAG_NONE) {
+        bank_note_filled(cpu->bank, entry_index(gva, mmu));
+    } else if (!tag_matches(entry->read, gva) && cpu->tlb == cpu->bank->data) {
+        push_out(cpu, entry, mmu);
+    }
     entry->page = page->gpa | flags;
     entry->addend = ram ? (uint64_t)(uintptr_t)(ram->hva + (page->gpa - ram->gpa)) - tag : 0;
     entry->read = fast_read ? tag : tag ^ TAG_SLOW;
@@ -95,6 +132,9 @@ static bool resolve(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, P
     TlbEntry *entry = entry_of(cpu, gva, mmu);
     MmuPage page;
 
+    if (!tag_matches(entry->read, gva)) {
+        recall(cpu, entry, gva, mmu);
+    }
     if (!tag_matches(access == MMU_WRITE ? entry->write : entry->read, gva)) {
         if (!cpu->isa->walk(cpu, gva, access, mmu, false, &page)) {
             return false;

@@ -70,6 +70,9 @@ void mmu_flush_non_global(DbtCpu *cpu);
 void mmu_flush_space(DbtCpu *cpu, uint64_t tag);
 void mmu_flush_page(DbtCpu *cpu, uint64_t gva);
 
+/* The jump caches of all spaces are wrong: blocks are gone. */
+void mmu_forget_jumps(DbtCpu *cpu);
+
 /* Where code at @gva is, for cpu->key's context.  False: fault.  mmu_fetch_known() asks only what
  * is remembered, and never faults. */
 bool mmu_fetch(DbtCpu *cpu, uint64_t gva, uint64_t *ret_gpa);

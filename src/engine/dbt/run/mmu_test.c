@@ -7,6 +7,7 @@
  */
 #include "engine/dbt/run/mmu.h"
 
+#include "engine/dbt/run/banks.h"
 #include "engine/dbt/run/exec.h"
 #include "engine/dbt/run/toy.h"
 
@@ -135,20 +136,52 @@ static void act(DbtCpu *cpu, int what)
     }
 }
 
+/* @n other pages come to where TOY_SWAP's entry is. */
+static void push_out(Bench *b, unsigned mmu, unsigned n)
+{
+    uint64_t value;
+
+    for (unsigned i = 1; i <= n; i++) {
+        g_assert_true(mmu_load(b->cpu, TOY_SWAP + i * TOY_ALIAS, 1, mmu, &value));
+    }
+}
+
 static void test_case(gconstpointer data)
 {
     const typeof(cases[0]) *c = data;
 
     for (unsigned mmu = 0; mmu < MMU_INDEXES; mmu++) {
-        Bench b = bench_new();
-        mmu_switch(b.cpu, 0, true);
-        b.toy->global = c->global;
-        g_assert_cmpuint(seen(&b, mmu), ==, SWAPPED);
-        b.toy->straight = true;
-        act(b.cpu, c->what);
-        g_assert_cmpuint(seen(&b, mmu), ==, c->want);
-        bench_free(&b);
+        for (unsigned others = 0; others < TOY_ALIASES; others += TOY_ALIASES / 4) {
+            Bench b = bench_new();
+            mmu_switch(b.cpu, 0, true);
+            b.toy->global = c->global;
+            g_assert_cmpuint(seen(&b, mmu), ==, SWAPPED);
+            push_out(&b, mmu, others);
+            b.toy->straight = true;
+            act(b.cpu, c->what);
+            unsigned want = others > VICTIMS ? STRAIGHT : c->want; /* it had to go */
+            g_assert_cmpuint(seen(&b, mmu), ==, want);
+            bench_free(&b);
+        }
     }
+}
+
+/* Pages that want the same place take turns there without a walk, with their own translations. */
+static void test_victims(void)
+{
+    Bench b = bench_new();
+    uint64_t value;
+
+    for (unsigned round = 0; round < 10; round++) {
+        for (unsigned i = 0; i <= VICTIMS; i++) {
+            g_assert_true(mmu_load(b.cpu, TOY_SWAP + i * TOY_ALIAS, 1, 1, &value));
+            g_assert_true(mmu_store(b.cpu, TOY_DATA + i * TOY_ALIAS, i, 1, 2));
+            g_assert_true(mmu_load(b.cpu, TOY_DATA + i * TOY_ALIAS, 1, 2, &value));
+            g_assert_cmpuint(value, ==, i);
+        }
+    }
+    g_assert_cmpuint(b.toy->walks, ==, 2 * (VICTIMS + 1));
+    bench_free(&b);
 }
 
 /* The same for code, and its generation: jump cache entries must not survive what forgets it. */
@@ -216,6 +249,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(cases[i].name, &cases[i], test_case);
         g_test_add_data_func(code, &cases[i], test_code);
     }
+    g_test_add_func("/mmu/victims", test_victims);
     g_test_add_func("/mmu/many spaces", test_many_spaces);
     g_test_add_func("/mmu/many pages", test_many_pages);
     return g_test_run();

@@ -162,6 +162,9 @@ static uint32_t context_key(const DbtCpu *cpu)
 static bool walk(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, bool probe,
                  MmuPage *ret_page)
 {
+    if (gva / TOY_ALIAS < TOY_ALIASES) {
+        gva %= TOY_ALIAS;
+    }
     if (gva >= TOY_FAULT) {
         if (!probe) {
             ((ToyCpu *)cpu)->fault_kind = 1 + access;

@@ -13,14 +13,20 @@
  *   'n'          ask for an interrupt, the first time: poll then goes on at .interrupt_to
  *
  * Memory is mapped one to one, but for the pages at TOY_SWAP and behind it, which lie the other way
- * round; from TOY_FAULT on everything faults.  An exception puts its number (1 load, 2 store,
+ * round; from TOY_FAULT on everything faults, but for TOY_ALIASES of all this, TOY_ALIAS apart.  An exception puts its number (1 load, 2 store,
  * 3 fetch) into .fault_kind and halts.
  */
 #pragma once
 
 #include "engine/dbt/run/cpu.h"
 
-enum { TOY_FAULT = 0xf0000, TOY_DATA = 0x8000, TOY_SWAP = 0x60000 };
+enum {
+    TOY_FAULT = 0xf0000,
+    TOY_DATA = 0x8000,
+    TOY_SWAP = 0x60000,
+    TOY_ALIAS = TLB_ENTRIES * PAGE_SIZE, /* the same place in the TLB */
+    TOY_ALIASES = 20,
+};
 
 typedef struct ToyCpu {
     DbtCpu base;

@@ -108,7 +108,7 @@ static void set_fault_pc(DbtCpu *cpu, const Block *block, unsigned index)
 
 static inline Block *jump_cache_find(const DbtCpu *cpu, uint64_t pc)
 {
-    const JumpCacheEntry *entry = &cpu->jumps[(pc ^ pc >> 12) % JUMP_CACHE_ENTRIES];
+    const JumpCacheEntry *entry = &cpu->jumps[jump_cache_index(pc)];
 
     if (G_LIKELY(entry->pc == pc && entry->key == cpu->key) &&
         !__atomic_load_n(&entry->block->dead, __ATOMIC_ACQUIRE)) {

@@ -531,6 +531,7 @@ static void make_fixed(Code *code)
     make_save_all(code, &e);
     const uint8_t *exit = make_exit(code, &e);
     code->exit_next = make_plain_exit(&e, CODE_NEXT, exit);
+    code->unknown.code = code_to_rx(code, code->exit_next);
     code->exit_stop = make_plain_exit(&e, CODE_STOP, exit);
     for (unsigned slot = 0; slot < IR_EXIT_SLOTS; slot++) {
         code->exit_link[slot] = make_word_exit(&e, CODE_LINK + CODE_SLOT * slot, exit);

@@ -369,10 +369,30 @@ static void transform(Gen *g, const IrNode *node, unsigned op, bool wide)
     }
 }
 
+/* The low half of the sum that @node stands for. */
+static void narrow_sum(Gen *g, const IrNode *node)
+{
+    int32_t imm = node->op == IR_ADD64 ? 0 : (int32_t)node->imm;
+    unsigned a = gen_reg(g, node->a);
+    Mem sum = mem_at(a, imm);
+
+    if (node->op != IR_ADD64I) {
+        unsigned b = gen_reg(g, node->b);
+        sum = mem_indexed(a, b, node->op == IR_LEA ? node->c : 0, imm);
+    }
+    gen_release(g);
+    unsigned to = gen_def(g);
+    emit_rm(&g->e, X_LEA32, to, sum);
+}
+
 static void gen_extend(Gen *g, const IrNode *node)
 {
     static const unsigned ops[] = { X_MOVZX8, X_MOVZX16, X_LOAD32, X_MOVSX8, X_MOVSX16, X_MOVSX32 };
 
+    if (g->value[node->a].kind == VALUE_SUNK) {
+        narrow_sum(g, &g->ir->nodes[node->a]);
+        return;
+    }
     transform(g, node, ops[node->op - IR_ZX8], false);
 }
 
@@ -673,7 +693,7 @@ static GenRule *const rules[IR_OPS] = {
 };
 /* clang-format on */
 
-static bool calls_c(const Gen *g, const IrNode *node)
+bool gen_calls_c(const Gen *g, const IrNode *node)
 {
     unsigned op = node->op;
 
@@ -695,7 +715,7 @@ static void advance(Gen *g, unsigned i)
         g->insn++;
     }
     while (g->next_call < ir->n_nodes &&
-           (g->next_call < i || !calls_c(g, &ir->nodes[g->next_call]))) {
+           (g->next_call < i || !gen_calls_c(g, &ir->nodes[g->next_call]))) {
         g->next_call++;
     }
 }

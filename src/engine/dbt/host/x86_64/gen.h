@@ -160,13 +160,23 @@ typedef struct StackSlow {
 
 /* A jump that leaves the block by a place behind its end. */
 typedef struct Leave {
-    enum { LEAVE_CHAIN, LEAVE_FAR, LEAVE_HEAD, LEAVE_FAULT, LEAVE_ATTENTION, LEAVE_HELPER } kind;
-    uint8_t *from;
+    enum {
+        LEAVE_CHAIN,
+        LEAVE_FAR,
+        LEAVE_HEAD,
+        LEAVE_FAULT,
+        LEAVE_ATTENTION,
+        LEAVE_UNKNOWN, /* the jump cache has no entry for the address in .reg */
+        LEAVE_HELPER,  /* it will fault; what is parked is written by these two alone */
+        LEAVE_CHECK,   /* .reg is not canonical, or has no entry: then on at .back */
+    } kind;
+    uint8_t *from, *back;
+    uint8_t reg, entry; /* registers */
     uint32_t info;
     int64_t delta; /* of the exit */
     Park park;     /* to be written first */
     bool parked;
-    const Helper *helper; /* LEAVE_HELPER: it will fault */
+    const Helper *helper;
     Parked arguments[3];
 } Leave;
 
@@ -205,6 +215,7 @@ typedef struct Gen {
     Park last_park;
     Parked parked[MAX_PARKED];
     unsigned slot_uses[IR_EXIT_SLOTS]; /* exits by slot */
+    bool looked_up;                    /* a value is the jump cache's entry for the exit at the end */
     Loop loop;
     unsigned n_groups;
     Group groups[MAX_GROUPS];
@@ -241,6 +252,8 @@ static inline bool dies(const Gen *g, IrVal v)
 /* --- gen_analyse.c ----------------------------------------------------------------------------
  * Count uses, find last uses, decide what is sunk. */
 void gen_analyse(Gen *g);
+/* True if @node calls C. */
+bool gen_calls_c(const Gen *g, const IrNode *node);
 /* True if @op is one of the comparisons, in any form. */
 bool gen_is_compare(unsigned op);
 

@@ -25,6 +25,7 @@ void gen_alloc_reset(Gen *g)
     g->used = g->pinned = 0;
     g->n_slots = g->n_free = g->n_spilled = g->n_pending = 0;
     g->n_bound = 0;
+    g->looked_up = false;
 }
 
 void gen_alloc_begin(Gen *g)

@@ -11,6 +11,8 @@
 #include "common/bits.h"
 #include "engine/dbt/run/check.h"
 
+enum { ENTRY_SHIFT = 5 };
+
 /* --- the head --------------------------------------------------------------------------------- */
 
 void gen_add_leave(Gen *g, Leave leave)
@@ -50,31 +52,47 @@ void gen_set_block(Gen *g)
 
 /* --- jumps to other blocks -------------------------------------------------------------------- */
 
-/* RCX is an address: go to its block if the jump cache knows it, else back to C. */
-static void jump_to_rcx(Gen *g)
+/* @to = the jump cache's entry for the address in @pc; the jump that is returned is taken if it is
+ * for another one.  RDX changes. */
+static uint8_t *find_entry(Gen *g, unsigned to, unsigned pc)
 {
     Emit *e = &g->e;
 
-    emit_mov(e, false, RAX, RCX);
-    emit_shift_imm(e, SHIFT_SHR, false, RAX, 12);
-    emit_alu_rr(e, ALU_XOR, false, RAX, RCX);
-    emit_alu_ri(e, ALU_AND, false, RAX, JUMP_CACHE_ENTRIES - 1);
-    emit_shift_imm(e, SHIFT_SHL, false, RAX, 5);
-    emit_alu_rm(e, ALU_ADD, true, RAX, CPU_MEM(jumps));
+    emit_imul_ri(e, false, to, pc, JUMP_CACHE_FACTOR);
+    emit_shift_imm(e, SHIFT_SHR, false, to, 32 - JUMP_CACHE_BITS - ENTRY_SHIFT);
+    emit_alu_ri(e, ALU_AND, false, to, (JUMP_CACHE_ENTRIES - 1) << ENTRY_SHIFT);
+    emit_alu_rm(e, ALU_ADD, true, to, CPU_MEM(jumps));
     emit_load(e, 8, RDX, CPU_MEM(key));
-    emit_alu_rm(e, ALU_CMP, true, RCX, mem_at(RAX, offsetof(JumpCacheEntry, pc)));
-    uint8_t *miss1 = emit_jcc(e, CC_NE, NULL);
-    emit_alu_rm(e, ALU_CMP, true, RDX, mem_at(RAX, offsetof(JumpCacheEntry, key)));
-    uint8_t *miss2 = emit_jcc(e, CC_NE, NULL);
-    emit_alu_ri(e, ALU_AND, true, RCX, -PAGE_SIZE);
-    emit_store(e, 8, CPU_MEM(code_page), RCX);
-    emit_jmp_mem(e, mem_at(RAX, offsetof(JumpCacheEntry, code)));
-    emit_patch(miss1, e->at);
-    emit_patch(miss2, e->at);
-    emit_store(e, 8, CPU_MEM(pc), RCX);
-    emit_jmp(e, g->code->exit_next);
+    emit_alu_rm(e, ALU_CMP, true, pc, mem_at(to, offsetof(JumpCacheEntry, pc)));
+    uint8_t *other = emit_jcc(e, CC_NE, NULL);
+    emit_alu_rm(e, ALU_CMP, true, RDX, mem_at(to, offsetof(JumpCacheEntry, key)));
+    emit_patch(other, e->at);
+    return emit_jcc(e, CC_NE, NULL);
 }
-_Static_assert(sizeof(JumpCacheEntry) == 32, "jump_to_rcx() shifts by 5");
+_Static_assert(sizeof(JumpCacheEntry) == 1 << ENTRY_SHIFT, "an index becomes an offset");
+
+/* To the block of @entry, which is for the address in @pc, a register that changes. */
+static void jump_by_entry(Gen *g, unsigned entry, unsigned pc)
+{
+    emit_alu_ri(&g->e, ALU_AND, true, pc, -PAGE_SIZE);
+    emit_store(&g->e, 8, CPU_MEM(code_page), pc);
+    emit_jmp_mem(&g->e, mem_at(entry, offsetof(JumpCacheEntry, code)));
+}
+
+/* To the block at the address in @pc, which changes, if the jump cache knows it, else back to C. */
+static void jump_to(Gen *g, unsigned pc)
+{
+    uint8_t *from = find_entry(g, RAX, pc);
+
+    gen_add_leave(g, (Leave){ .kind = LEAVE_UNKNOWN, .from = from, .reg = (uint8_t)pc });
+    jump_by_entry(g, RAX, pc);
+}
+
+/* The value that is the jump cache's entry: behind those of groups. */
+static IrVal entry_value(const Gen *g)
+{
+    return (IrVal)(g->ir->n_nodes + LOOP_MAX_CARRIED + MAX_GROUPS);
+}
 
 /* RCX = the block's first instruction + @delta */
 static void target_to_rcx(Gen *g, int64_t delta)
@@ -144,7 +162,7 @@ void gen_exit(Gen *g, const IrNode *node)
         break;
     default:
         target_to_rcx(g, (int64_t)node->imm);
-        jump_to_rcx(g);
+        jump_to(g, RCX);
     }
 }
 
@@ -216,10 +234,16 @@ void gen_exit_if(Gen *g, const IrNode *node)
 
 void gen_exit_indirect(Gen *g, const IrNode *node)
 {
-    gen_reg(g, node->a);
-    gen_flush_all_state(g);
-    gen_load_to(g, RCX, node->a);
-    jump_to_rcx(g);
+    unsigned pc = gen_reg(g, node->a);
+
+    if (g->looked_up) { /* when the address was checked */
+        unsigned entry = gen_reg(g, entry_value(g));
+        gen_flush_all_state(g);
+        jump_by_entry(g, entry, pc);
+    } else {
+        gen_flush_all_state(g);
+        jump_to(g, pc);
+    }
 }
 
 void gen_exit_stop(Gen *g, const IrNode *node)
@@ -274,21 +298,61 @@ static void load_cpu(Gen *g, unsigned to)
     emit_rm(&g->e, X_LEA64, to, mem_at(REG_CPU, -STATE_BIAS));
 }
 
-/* The helper is called, from behind the block, only if the address is not canonical. */
-static void call_unless_canonical(Gen *g, const IrNode *node, const Helper *helper)
+/* The block leaves for the address that the node at work checks, and no C comes between. */
+static bool is_checked_for_exit(const Gen *g, const IrNode *node)
+{
+    const IrBlock *ir = g->ir;
+    const IrNode *last = &ir->nodes[ir->n_nodes - 1];
+
+    if (g->looked_up || last->op != IR_EXIT_INDIRECT || last->a != node->a ||
+        entry_value(g) >= IR_MAX_NODES) {
+        return false;
+    }
+    for (unsigned i = g->now + 1; i < ir->n_nodes; i++) {
+        if (gen_calls_c(g, &ir->nodes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The jump that is taken if the value in @reg is not canonical.  RAX changes. */
+static uint8_t *jump_unless_canonical(Gen *g, unsigned reg)
 {
     enum { BITS = 48 };
-    Leave leave = { .kind = LEAVE_HELPER, .info = gen_info(g), .helper = helper };
 
+    emit_mov(&g->e, true, RAX, reg);
+    emit_shift_imm(&g->e, SHIFT_SAR, true, RAX, BITS - 1);
+    emit_alu_ri(&g->e, ALU_ADD, false, RAX, 1);
+    emit_alu_ri(&g->e, ALU_CMP, false, RAX, 1);
+    return emit_jcc(&g->e, CC_A, NULL);
+}
+
+/* The helper is called, from behind the block, only if the address is not canonical.  What the jump
+ * cache knows is: if the block leaves for it, one look serves both. */
+static void call_unless_canonical(Gen *g, const IrNode *node, const Helper *helper)
+{
+    Leave leave = { .kind = LEAVE_HELPER, .info = gen_info(g), .helper = helper };
+    unsigned reg = gen_reg(g, node->a);
+
+    if (is_checked_for_exit(g, node)) {
+        IrVal entry = entry_value(g);
+        g->value[entry] = (Value){ .slot = NO_SLOT,
+                                   .reg = NO_REG,
+                                   .uses = 1,
+                                   .last_use = (uint16_t)(g->ir->n_nodes - 1) };
+        leave.kind = LEAVE_CHECK;
+        leave.entry = (uint8_t)gen_def_of(g, entry);
+        leave.reg = (uint8_t)reg;
+        g->looked_up = true;
+    }
     leave.arguments[0] = gen_park_value(g, node->a);
     leave.arguments[1] = gen_park_value(g, node->b);
     leave.arguments[2] = gen_park_value(g, node->c);
     leave.park = gen_park(g);
-    gen_load_to(g, RAX, node->a);
-    emit_shift_imm(&g->e, SHIFT_SAR, true, RAX, BITS - 1);
-    emit_alu_ri(&g->e, ALU_ADD, false, RAX, 1);
-    emit_alu_ri(&g->e, ALU_CMP, false, RAX, 1);
-    leave.from = emit_jcc(&g->e, CC_A, NULL);
+    leave.from = leave.kind == LEAVE_CHECK ? find_entry(g, leave.entry, reg)
+                                           : jump_unless_canonical(g, reg);
+    leave.back = g->e.at;
     gen_add_leave(g, leave);
     if (g->value[g->now].uses) {
         emit_mov_imm(&g->e, gen_def(g), 0);
@@ -297,6 +361,7 @@ static void call_unless_canonical(Gen *g, const IrNode *node, const Helper *help
 
 static void leave_by_helper(Gen *g, const Leave *leave)
 {
+    gen_write_parked(g, leave->park);
     g->vectors = g->code->vectors ? VECTORS_UNKNOWN : VECTORS_IN_STATE;
     g->stack = g->code->stack ? STACK_UNKNOWN : STACK_IN_STATE;
     gen_ready_for_c(g);
@@ -308,6 +373,18 @@ static void leave_by_helper(Gen *g, const Leave *leave)
     call_helper(g, leave->helper);
     emit_mov_imm(&g->e, RAX, leave->info);
     emit_jmp(&g->e, g->code->exit_fault);
+}
+
+/* The jump cache doesn't know the address: go on to what leads to C, or to the helper. */
+static void leave_by_check(Gen *g, const Leave *leave)
+{
+    uint8_t *bad = jump_unless_canonical(g, leave->reg);
+
+    emit_store(&g->e, 8, CPU_MEM(pc), leave->reg);
+    emit_mov_imm(&g->e, leave->entry, (uintptr_t)&g->code->unknown);
+    emit_jmp(&g->e, leave->back);
+    emit_patch(bad, g->e.at);
+    leave_by_helper(g, leave);
 }
 
 void gen_call(Gen *g, const IrNode *node)
@@ -376,10 +453,19 @@ void gen_leaves(Gen *g)
     for (unsigned i = 0; i < g->n_leaves; i++) {
         const Leave *leave = &g->leaves[i];
         emit_patch(leave->from, g->e.at);
-        gen_write_parked(g, leave->park);
+        if (leave->kind < LEAVE_HELPER) {
+            gen_write_parked(g, leave->park);
+        }
         switch (leave->kind) {
         case LEAVE_HELPER:
             leave_by_helper(g, leave);
+            break;
+        case LEAVE_CHECK:
+            leave_by_check(g, leave);
+            break;
+        case LEAVE_UNKNOWN:
+            emit_store(&g->e, 8, CPU_MEM(pc), leave->reg);
+            emit_jmp(&g->e, g->code->exit_next);
             break;
         case LEAVE_HEAD:
             emit_jmp(&g->e, g->head);
@@ -389,7 +475,7 @@ void gen_leaves(Gen *g)
             break;
         case LEAVE_FAR:
             target_to_rcx(g, leave->delta);
-            jump_to_rcx(g);
+            jump_to(g, RCX);
             break;
         case LEAVE_FAULT:
             emit_mov_imm(&g->e, RAX, leave->info);

@@ -810,6 +810,25 @@ static void end_loop(Source *s)
     ir_exit(s->ir, below(s, IR_EXIT_SLOTS), draw_delta(s));
 }
 
+/* To an address that is checked, perhaps: the shape of a return or of a call. */
+static void exit_checked(Source *s)
+{
+    enum { CANONICAL = 5 };
+    IrVal to = draw_value(s);
+
+    if (chance(s, 30)) {
+        to = add(s, IR_SX32, to, 0, 0, 0);
+    }
+    if (chance(s, 70)) {
+        IrVal b = draw_value(s), c = draw_value(s);
+        add(s, IR_CALL, to, b, c, CANONICAL);
+    }
+    for (unsigned n = below(s, 4); n > 0; n--) {
+        add_op(s, (IrOp)below(s, IR_OPS));
+    }
+    ir_exit_indirect(s->ir, to);
+}
+
 static void add_end(Source *s)
 {
     if (s->loops) {
@@ -818,7 +837,7 @@ static void add_end(Source *s)
     }
     switch (below(s, 5)) {
     case 0:
-        ir_exit_indirect(s->ir, draw_value(s));
+        exit_checked(s);
         break;
     case 1:
         ir_exit_stop(s->ir, draw_delta(s));
