@@ -17,11 +17,9 @@ void tr_mov(X86Tr *t, const X86Insn *insn)
 
 void tr_movsx(X86Tr *t, const X86Insn *insn)
 {
-    IrVal value = tr_operand_raw(t, insn, 1);
+    IrVal value = insn->op[1].size < insn->op[0].size ? tr_operand_signed(t, insn, 1)
+                                                      : tr_operand_raw(t, insn, 1);
 
-    if (insn->op[1].size < insn->op[0].size) {
-        value = tr_sign_extend(t, value, insn->op[1].size);
-    }
     tr_set_operand(t, insn, 0, value);
 }
 

@@ -281,6 +281,20 @@ IrVal tr_operand_raw(X86Tr *t, const X86Insn *insn, unsigned n)
     }
 }
 
+IrVal tr_operand_signed(X86Tr *t, const X86Insn *insn, unsigned n)
+{
+    const X86Operand *op = &insn->op[n];
+
+    if (op->kind != OPERAND_MEM || t->rmw) {
+        IrVal value = tr_operand_raw(t, insn, n);
+        return tr_sign_extend(t, value, op->size);
+    }
+    IrVal linear = tr_linear_address(t, insn, op->size, false);
+    tr_sync_flags(t);
+    check_alignment(t, linear, op->size);
+    return ir_load_signed(t->ir, linear, op->size, tr_mmu(t, insn->mem.segment));
+}
+
 IrVal tr_operand(X86Tr *t, const X86Insn *insn, unsigned n)
 {
     const X86Operand *op = &insn->op[n];

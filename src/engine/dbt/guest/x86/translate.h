@@ -110,6 +110,8 @@ IrVal tr_sign_extend(X86Tr *t, IrVal value, unsigned size);
 IrVal tr_operand(X86Tr *t, const X86Insn *insn, unsigned n);
 /* The same with anything above its size: for operations that don't look there. */
 IrVal tr_operand_raw(X86Tr *t, const X86Insn *insn, unsigned n);
+/* The same, sign-extended to 64 bits. */
+IrVal tr_operand_signed(X86Tr *t, const X86Insn *insn, unsigned n);
 /* A memory operand that will be written later: its address, checked for writing. */
 void tr_will_write(X86Tr *t, const X86Insn *insn, unsigned n);
 void tr_set_operand(X86Tr *t, const X86Insn *insn, unsigned n, IrVal value);

@@ -105,6 +105,10 @@ static IrVal sinkable(const Gen *g, const IrNode *node, const IrBlock *ir)
                (gen_is_compare(ir->nodes[v].op) || ir->nodes[v].op == IR_EXTRACT) &&
                is_condition(&ir->nodes[v]);
         break;
+    case IR_ZX32:
+        v = node->a;
+        fits = is_sum(&ir->nodes[v]);
+        break;
     default:
         if (takes_address(node->op)) {
             v = node->a;
@@ -171,9 +175,9 @@ void gen_analyse(Gen *g)
         }
         each_operand(g, node, at, lives_until);
         /* a comparison that becomes a value has no use for sunk operands but a test's */
-        bool reads_flags = node->op == IR_EXIT_IF || node->op == IR_SELECT ||
-                           value->kind == VALUE_SUNK || takes_address(node->op);
-        IrVal v = reads_flags ? sinkable(g, node, ir) : 0;
+        bool takes = node->op == IR_EXIT_IF || node->op == IR_SELECT || node->op == IR_ZX32 ||
+                     value->kind == VALUE_SUNK || takes_address(node->op);
+        IrVal v = takes ? sinkable(g, node, ir) : 0;
         if (v && may_sink(g, v)) {
             g->value[v].kind = VALUE_SUNK;
             g->value[v].last_use = (uint16_t)at;

@@ -11,6 +11,7 @@
 #include "engine/dbt/run/mmu.h"
 
 enum { TLB_SHIFT = 7 };
+#define NEAR (UINT64_C(1) << 30) /* a displacement to which more can be added */
 _Static_assert(PAGE_SIZE >> TLB_SHIFT == sizeof(TlbEntry), "a gva becomes an entry's offset");
 
 /* What an access needs of the TLB. */
@@ -158,55 +159,68 @@ static unsigned define_result(Gen *g, const Access *access)
     return gen_def(g);
 }
 
+/* As address(), but a constant that fits is not added: the gva is the register + *ret_disp. */
+static unsigned base_of(Gen *g, const Access *access, int32_t *ret_disp)
+{
+    IrVal v = access->node->a;
+    const IrNode *sum = &g->ir->nodes[v];
+    bool sunk = g->value[v].kind == VALUE_SUNK;
+    uint64_t disp = access->displacement + (sunk ? sum->imm : 0);
+
+    *ret_disp = 0;
+    if ((sunk && sum->op != IR_ADD64I) || disp + NEAR >= 2 * NEAR) {
+        return address(g, access);
+    }
+    *ret_disp = (int32_t)disp;
+    return gen_reg(g, sunk ? sum->a : v);
+}
+
 /* A follower's access: by its leader's addend, if that is any good. */
 static Slow *emit_follower(Gen *g, const Access *access, IrVal addend, Mem *ret_mem)
 {
-    const IrNode *sum = &g->ir->nodes[access->node->a];
-    unsigned by = gen_reg(g, addend), gva;
-    uint64_t disp = access->displacement;
-
-    if (g->value[access->node->a].kind == VALUE_SUNK && sum->op == IR_ADD64I) {
-        disp += sum->imm;
-        gva = gen_reg(g, sum->a);
-    } else if (g->value[access->node->a].kind == VALUE_SUNK || !fits32(disp)) {
-        disp = 0;
-        gva = address(g, access);
-    } else {
-        gva = gen_reg(g, access->node->a);
-    }
-    if (!fits32(disp)) {
-        disp = 0;
-        gva = address(g, access);
-    }
+    int32_t disp;
+    unsigned by = gen_reg(g, addend), gva = base_of(g, access, &disp);
     unsigned to = define_result(g, access);
     Park park = gen_park(g);
+
     emit_rr(&g->e, X_TEST32 | X_W, by, by);
     uint8_t *from = emit_jcc(&g->e, CC_E, NULL);
-    *ret_mem = mem_indexed(by, gva, 0, (int32_t)disp);
+    *ret_mem = mem_indexed(by, gva, 0, disp);
     Slow *slow = add_slow(g, access, gva, from);
-    slow->disp = (int32_t)disp;
+    slow->disp = disp;
     slow->to = (uint8_t)to;
     slow->park = park;
     return slow;
 }
 
+/* @to = @from + @disp */
+static void add_disp(Gen *g, unsigned to, unsigned from, int32_t disp)
+{
+    if (disp) {
+        emit_rm(&g->e, X_LEA64, to, mem_at(from, disp));
+    } else {
+        emit_mov(&g->e, true, to, from);
+    }
+}
+
 /* ZF: all bytes that @group touches are in the page of one entry, chosen by the first: @to + the
- * bank.  @to may not be @gva; RDX changes. */
-static void check_group(Gen *g, const Group *group, unsigned to, unsigned gva, unsigned mmu)
+ * bank.  Its leader is at @gva + @disp.  @to may not be @gva; RDX changes. */
+static void check_group(Gen *g, const Group *group, unsigned to, unsigned gva, int32_t disp,
+                        unsigned mmu)
 {
     size_t tag = group->write ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read);
     unsigned page = gva;
 
-    if (group->from) {
-        emit_rm(&g->e, X_LEA64, to, mem_at(gva, group->from));
+    if (disp + group->from) {
+        emit_rm(&g->e, X_LEA64, to, mem_at(gva, disp + group->from));
         page = to;
     }
     entry_to(g, to, page);
     if (group->align) { /* bits below it must be 0, and then no byte is in another page */
-        emit_mov(&g->e, true, RDX, gva);
+        add_disp(g, RDX, gva, disp);
         emit_alu_ri(&g->e, ALU_AND, true, RDX, -PAGE_SIZE | (int)(group->align - 1));
     } else {
-        emit_rm(&g->e, X_LEA64, RDX, mem_at(gva, group->to - 1));
+        add_disp(g, RDX, gva, disp + group->to - 1);
         emit_alu_ri(&g->e, ALU_AND, true, RDX, -PAGE_SIZE);
     }
     Mem entry = entry_mem(mmu, tag);
@@ -217,17 +231,19 @@ static void check_group(Gen *g, const Group *group, unsigned to, unsigned gva, u
 static Slow *emit_leader(Gen *g, const Access *access, const Group *group, Mem *ret_mem)
 {
     IrVal addend = NO_VALUE;
+    int32_t disp;
 
     gen_leads(g, &addend);
-    unsigned gva = address(g, access);
+    unsigned gva = base_of(g, access, &disp);
     unsigned by = gen_def_of(g, addend);
     unsigned to = define_result(g, access);
     Park park = gen_park(g);
-    check_group(g, group, RAX, gva, access->mmu);
+    check_group(g, group, RAX, gva, disp, access->mmu);
     uint8_t *from = emit_jcc(&g->e, CC_NE, NULL);
     emit_load(&g->e, 8, by, entry_mem(access->mmu, offsetof(TlbEntry, addend)));
-    *ret_mem = mem_indexed(by, gva, 0, 0);
+    *ret_mem = mem_indexed(by, gva, 0, disp);
     Slow *slow = add_slow(g, access, gva, from);
+    slow->disp = disp;
     slow->to = (uint8_t)to;
     slow->park = park;
     slow->addend = (uint8_t)by;
@@ -766,7 +782,7 @@ static void addend_of_slow(Gen *g, const Slow *slow)
     unsigned mmu = slow->info >> SLOW_MMU, by = slow->addend;
 
     emit_load(&g->e, 8, RCX, mem_at(RSP, FRAME_SAVE));
-    check_group(g, slow->group, by, RCX, mmu);
+    check_group(g, slow->group, by, RCX, 0, mmu);
     Mem entry = entry_mem(mmu, offsetof(TlbEntry, addend));
     entry.index = (uint8_t)by;
     emit_load(&g->e, 8, by, entry);

@@ -77,8 +77,8 @@ static Root root_of(const Gen *g, const IrNode *node)
     uint64_t offset = is_vector(node->op) ? 0 : node->imm;
     const IrNode *at = &g->ir->nodes[v];
 
-    for (unsigned i = 0; i < MAX_DEPTH && at->op == IR_ADD64I; i++) {
-        offset += at->imm;
+    for (unsigned i = 0; i < MAX_DEPTH && (at->op == IR_ADD64I || at->op == IR_SUB64I); i++) {
+        offset += at->op == IR_ADD64I ? at->imm : -at->imm;
         v = at->a;
         at = &g->ir->nodes[v];
     }
