@@ -18,6 +18,7 @@ enum {
      * a look at all TLBs, so each time the page is given twice as long to show what it is. */
     IDLE_STORES = 32,
     IDLE_STORES_MAX = 1024,
+    BESIDE = 64, /* times as many, if there are blocks beside them */
     SEEN_BITS = 19,
 };
 
@@ -624,17 +625,24 @@ static bool is_translating(const BlockCache *cache, uint64_t gpa)
            page == __atomic_load_n(&cache->translating[1], __ATOMIC_SEQ_CST);
 }
 
-/* @gpa's page was stored to while no block was there: when that goes on it counts as data again. */
+/* @gpa's page was stored to where no block is: when that goes on it counts as data again.  Blocks
+ * that nobody overwrites, as their program is gone, take longer. */
 static void note_idle(BlockCache *cache, uint64_t gpa)
 {
     CodePage *page = find_page(cache, gpa);
 
-    if (!page || __atomic_load_n(&page->map, __ATOMIC_RELAXED) ||
-        __atomic_add_fetch(&page->idle, 1, __ATOMIC_RELAXED) <
-            __atomic_load_n(&page->patience, __ATOMIC_RELAXED)) {
+    if (!page || !__atomic_load_n(&page->is_code, __ATOMIC_RELAXED)) {
+        return;
+    }
+    bool beside = __atomic_load_n(&page->map, __ATOMIC_RELAXED);
+    if (__atomic_add_fetch(&page->idle, 1, __ATOMIC_RELAXED) <
+        __atomic_load_n(&page->patience, __ATOMIC_RELAXED) * (beside ? BESIDE : 1)) {
         return;
     }
     pthread_mutex_lock(&cache->code_lock); /* who translates looks at .is_code inside */
+    if (beside) {
+        cache_drop(cache, align_down(gpa, PAGE_SIZE), PAGE_SIZE);
+    }
     if (!__atomic_load_n(&page->map, __ATOMIC_SEQ_CST)) {
         __atomic_store_n(&page->is_code, false, __ATOMIC_SEQ_CST);
         __atomic_store_n(&page->idle, 0, __ATOMIC_RELAXED);

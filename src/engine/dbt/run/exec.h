@@ -84,8 +84,9 @@ void dbt_exclusive_end(DbtCpu *cpu);
 /* What a debugger wants from now on; NULL: nothing.  While the vCPU stands still. */
 void dbt_set_debug(DbtCpu *cpu, const DebugConfig *config);
 
-/* An entry for @pc from before translations were forgotten, or of another address space: if the code
- * is still there, enter it in the jump cache.  NULL: it isn't, or there was none. */
+/* There may be an entry for @pc from before translations were forgotten, or of another address
+ * space: if the code is still there, enter it in the jump cache.  NULL: it is not, or there is
+ * none. */
 Block *dbt_find_jump(DbtCpu *cpu, uint64_t pc);
 
 /* The guest takes the exception of FAULT_EXCEPTION: cpu->pc is its handler's. */

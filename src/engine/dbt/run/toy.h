@@ -13,8 +13,8 @@
  *   'n'          ask for an interrupt, the first time: poll then goes on at .interrupt_to
  *
  * Memory is mapped one to one, but for the pages at TOY_SWAP and behind it, which lie the other way
- * round; from TOY_FAULT on everything faults, but for TOY_ALIASES of all this, TOY_ALIAS apart.  An exception puts its number (1 load, 2 store,
- * 3 fetch) into .fault_kind and halts.
+ * round; from TOY_FAULT on everything faults.  This is there TOY_ALIASES times, TOY_ALIAS apart.
+ * An exception puts its number (1 load, 2 store, 3 fetch) into .fault_kind and halts.
  */
 #pragma once
 

@@ -102,8 +102,9 @@ struct Code {
     const uint8_t *save_all;                    /* what is live of both */
     const uint8_t *slow_stack;
     const uint8_t *exit_next, *exit_stop, *exit_link[IR_EXIT_SLOTS], *exit_attention, *exit_fault;
-    JumpCacheEntry unknown; /* of an address that the jump cache doesn't know: its .code leads to C */
-    size_t fixed;           /* bytes of the fixed pieces */
+    JumpCacheEntry
+        unknown;  /* of an address that the jump cache doesn't know: its .code leads to C */
+    size_t fixed; /* bytes of the fixed pieces */
     /* one compilation at a time */
     size_t used, size; /* of .mapped bytes, .size may be used */
     size_t unmapped;   /* .used when code_unmap_written() last did something */

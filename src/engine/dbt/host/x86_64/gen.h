@@ -215,7 +215,7 @@ typedef struct Gen {
     Park last_park;
     Parked parked[MAX_PARKED];
     unsigned slot_uses[IR_EXIT_SLOTS]; /* exits by slot */
-    bool looked_up;                    /* a value is the jump cache's entry for the exit at the end */
+    bool looked_up; /* a value is the jump cache's entry for the exit at the end */
     Loop loop;
     unsigned n_groups;
     Group groups[MAX_GROUPS];

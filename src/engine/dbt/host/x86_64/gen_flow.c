@@ -337,10 +337,9 @@ static void call_unless_canonical(Gen *g, const IrNode *node, const Helper *help
 
     if (is_checked_for_exit(g, node)) {
         IrVal entry = entry_value(g);
-        g->value[entry] = (Value){ .slot = NO_SLOT,
-                                   .reg = NO_REG,
-                                   .uses = 1,
-                                   .last_use = (uint16_t)(g->ir->n_nodes - 1) };
+        g->value[entry] = (Value){
+            .slot = NO_SLOT, .reg = NO_REG, .uses = 1, .last_use = (uint16_t)(g->ir->n_nodes - 1)
+        };
         leave.kind = LEAVE_CHECK;
         leave.entry = (uint8_t)gen_def_of(g, entry);
         leave.reg = (uint8_t)reg;
@@ -350,8 +349,8 @@ static void call_unless_canonical(Gen *g, const IrNode *node, const Helper *help
     leave.arguments[1] = gen_park_value(g, node->b);
     leave.arguments[2] = gen_park_value(g, node->c);
     leave.park = gen_park(g);
-    leave.from = leave.kind == LEAVE_CHECK ? find_entry(g, leave.entry, reg)
-                                           : jump_unless_canonical(g, reg);
+    leave.from =
+        leave.kind == LEAVE_CHECK ? find_entry(g, leave.entry, reg) : jump_unless_canonical(g, reg);
     leave.back = g->e.at;
     gen_add_leave(g, leave);
     if (g->value[g->now].uses) {
