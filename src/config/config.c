@@ -83,6 +83,9 @@ void vm_config_settle(VmConfig *config)
 {
     bool whole = !config->kernel || config->firmware;
 
+    for (guint i = 0; i < config->disks->len; i++) {
+        whole |= ((const DiskConfig *)g_ptr_array_index(config->disks, i))->bus != DISK_VIRTIO;
+    }
     if (!config->machine) {
         config->machine = g_strdup(whole ? "pc" : "micro");
     }

@@ -40,6 +40,8 @@ typedef enum DiskFault {
     DISK_FAULT_ENOSPC,
 } DiskFault;
 
+typedef enum DiskBus { DISK_VIRTIO, DISK_SATA } DiskBus;
+
 typedef struct DiskConfig {
     char *file;
     char *format; /* NULL: not said, which is raw */
@@ -49,6 +51,8 @@ typedef struct DiskConfig {
     DiskZeroes zeroes;
     DiskFault read_fault, write_fault;
     unsigned boot; /* its place in the boot order, from 1 on; 0: not said */
+    DiskBus bus;
+    bool cdrom; /* a CD-ROM drive, on SATA, and its first medium */
 } DiskConfig;
 
 typedef enum SerialKind {
@@ -152,7 +156,7 @@ void vm_config_free(VmConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmConfig, vm_config_free)
 
 /* Choose what was not said and depends on the rest: a disk or firmware means a whole PC, a kernel
- * alone the quick machine. */
+ * alone the quick machine, unless it gets what only a PC has. */
 void vm_config_settle(VmConfig *config);
 
 /* Check what one setting alone can't show, such as there being anything to start.  Fails

@@ -231,7 +231,15 @@ static void test_settled(void)
         const char *line, *machine;
         uint64_t memory_mib;
         unsigned disks;
+        bool sata, cdrom; /* the first one */
     } cases[] = {
+        { "x.iso", "pc", 1024, 1, true, true },
+        { "--disk x.iso", "pc", 1024, 1 },
+        { "x.iso,format=raw", "pc", 1024, 1 },
+        { "--cdrom x.img,boot=1,format=raw d.raw", "pc", 1024, 2, true, true },
+        { "--kernel k --cdrom x", "pc", 1024, 1, true, true },
+        { "--kernel k --disk a.raw,bus=sata", "pc", 1024, 1, true },
+        { "--kernel k --disk a.raw,bus=virtio", "micro", 512, 1 },
         { "--kernel k", "micro", 512, 0 },
         { "disk.qcow2", "pc", 1024, 1 },
         { "a.raw b.raw", "pc", 1024, 2 },
@@ -250,6 +258,10 @@ static void test_settled(void)
         g_assert_cmpstr(config->machine, ==, cases[i].machine);
         g_assert_cmpuint(config->memory, ==, cases[i].memory_mib << 20);
         g_assert_cmpuint(config->disks->len, ==, cases[i].disks);
+        const DiskConfig *disk = config->disks->len ? g_ptr_array_index(config->disks, 0) : NULL;
+        g_assert_true(!disk || (disk->bus == DISK_SATA) == cases[i].sata);
+        g_assert_true(!disk ||
+                      (disk->cdrom == cases[i].cdrom && (!disk->cdrom || disk->read_only)));
     }
 }
 

@@ -94,30 +94,62 @@ static bool set_boot(void *target, const char *value, GError **error)
     return true;
 }
 
+static bool set_bus(void *target, const char *value, GError **error)
+{
+    return choose(value, "bus", "virtio|sata", &((DiskConfig *)target)->bus, error);
+}
+
 static const WordSetting settings[] = {
+    { "format", "raw|qcow2", set_format },   { "readonly", "on|off", set_readonly },
+    { "cache", CACHES, set_cache },          { "discard", "on|off", set_discard },
+    { "detect-zeroes", ZEROES, set_zeroes }, { "rerror", FAULTS, set_rerror },
+    { "werror", FAULTS, set_werror },        { "boot", "N", set_boot },
+    { "bus", "virtio|sata", set_bus },       { 0 },
+};
+
+static const WordSetting cdrom_settings[] = {
     { "format", "raw|qcow2", set_format },
-    { "readonly", "on|off", set_readonly },
-    { "cache", CACHES, set_cache },
-    { "discard", "on|off", set_discard },
-    { "detect-zeroes", ZEROES, set_zeroes },
     { "rerror", FAULTS, set_rerror },
-    { "werror", FAULTS, set_werror },
     { "boot", "N", set_boot },
     { 0 },
 };
 
-DiskConfig *disk_config_parse(const char *text, GError **error)
+static DiskConfig *parse(const char *text, const char *option, const WordSetting *known,
+                         GError **error)
 {
     g_autoptr(DiskConfig) disk = g_new0(DiskConfig, 1);
 
     disk->write_fault = DISK_FAULT_ENOSPC;
-    if (!words_parse(text, "--disk", settings, disk, &disk->file, error)) {
+    if (!words_parse(text, option, known, disk, &disk->file, error)) {
         return NULL;
     }
     if (!*disk->file) {
         set_error_code(error, INSULA_ERROR_USAGE,
-                       "--disk '%s' names no file: write FILE[,format=raw][,readonly=on]", text);
+                       "%s '%s' names no file: write FILE[,format=raw]%s", option, text,
+                       known == settings ? "[,readonly=on]" : "");
         return NULL;
     }
     return g_steal_pointer(&disk);
+}
+
+DiskConfig *disk_config_parse(const char *text, GError **error)
+{
+    return parse(text, "--disk", settings, error);
+}
+
+DiskConfig *cdrom_config_parse(const char *text, GError **error)
+{
+    DiskConfig *disk = parse(text, "--cdrom", cdrom_settings, error);
+
+    if (disk) {
+        disk->cdrom = disk->read_only = true;
+        disk->bus = DISK_SATA;
+    }
+    return disk;
+}
+
+DiskConfig *image_config_parse(const char *text, GError **error)
+{
+    return g_str_has_suffix(text, ".iso") ? cdrom_config_parse(text, error)
+                                          : disk_config_parse(text, error);
 }

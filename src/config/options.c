@@ -130,16 +130,27 @@ static bool parse_memory(VmConfig *config, const char *value, GError **error)
     return true;
 }
 
-static bool parse_disk(VmConfig *config, const char *value, GError **error)
+static bool add_disk(VmConfig *config, const char *value,
+                     DiskConfig *(*parse)(const char *text, GError **error), GError **error)
 {
     if (config->disks->len >= CONFIG_DISKS_MAX) {
-        return usage(error, "--disk '%s' is one too many: %d is the most", value, CONFIG_DISKS_MAX);
+        return usage(error, "disk '%s' is one too many: %d is the most", value, CONFIG_DISKS_MAX);
     }
-    DiskConfig *disk = disk_config_parse(value, error);
+    DiskConfig *disk = parse(value, error);
     if (disk) {
         g_ptr_array_add(config->disks, disk);
     }
     return disk != NULL;
+}
+
+static bool parse_disk(VmConfig *config, const char *value, GError **error)
+{
+    return add_disk(config, value, disk_config_parse, error);
+}
+
+static bool parse_cdrom(VmConfig *config, const char *value, GError **error)
+{
+    return add_disk(config, value, cdrom_config_parse, error);
 }
 
 static bool parse_net(VmConfig *config, const char *value, GError **error)
@@ -488,9 +499,19 @@ static const Option table[] = {
                 "the host can't do: report it to the guest (the default of rerror), ignore it, "
                 "stop (the machine is paused; when it goes on, it is tried again), or enospc (stop "
                 "if the host has no room, else report; the default of werror). "
+                "bus=sata, on a pc, is for systems without virtio: up to 6, CD-ROMs included. "
                 "A comma in the file's name is written twice.",
       .repeats = true,
       .parse = parse_disk },
+    { .name = "cdrom",
+      .form = "FILE[,boot=N]",
+      .words = "<file>",
+      .help = "a pc's CD-ROM drive with that disc in it",
+      .detail = "It is booted from as a disk is, in its turn. Takes format=, rerror= and boot= as "
+                "--disk does. A word without an option that ends in .iso is the same. The disc can "
+                "be changed by --qmp: blockdev-change-medium, eject.",
+      .repeats = true,
+      .parse = parse_cdrom },
     { .name = "net",
       .form = "user|tap,fd=N|none",
       .standard = "user",
@@ -745,7 +766,7 @@ bool options_parse(const char *const *words, VmConfig *config, OptionAction *ret
         const char *value = NULL;
 
         if (words[i][0] != '-') {
-            if (!parse_disk(config, words[i], error)) {
+            if (!add_disk(config, words[i], image_config_parse, error)) {
                 return false;
             }
             continue;
@@ -810,7 +831,7 @@ char *options_help(const char *program)
     g_string_append_printf(text,
                            "Usage: %s [OPTION]... [DISK]...\n"
                            "Run a virtual machine in the foreground.  A DISK is the same as --disk "
-                           "DISK.\n\n",
+                           "DISK,\nor as --cdrom DISK if it is called *.iso.\n\n",
                            program);
     for (const Option *option = table; option->name; option++) {
         if (!option->hidden) {

@@ -5,6 +5,7 @@
  * Threads: no state.
  */
 #include "machine/device/acpi_pm.h"
+#include "machine/device/ahci.h"
 #include "machine/device/debug_port.h"
 #include "machine/device/e1000e.h"
 #include "machine/device/flash.h"
@@ -36,6 +37,7 @@
 /* By name. */
 static const DeviceClass *const classes[] = {
     &acpi_pm_class,
+    &ahci_class.device,
     &debug_port_class,
     &e1000e_class.device,
     &flash_class,

@@ -79,6 +79,9 @@ enum { HPET_MIN_PERIOD_NS = 50000 };
 /* fw_cfg.  Files in the directory, and bytes of one: kernels and initrds are the largest. */
 enum { FW_CFG_MAX_FILES = 64, FW_CFG_MAX_NAME = 56 };
 
+/* ATA's TRIM: blocks of 64 ranges of up to 32 MiB each, 16 GiB in one command. */
+enum { ATA_TRIM_BLOCKS = 8 };
+
 /* virtio-blk: ranges of one discard, and sectors of each (1 GiB): so long may one request keep the
  * I/O thread. */
 enum { VIRTIO_BLK_RANGES_MAX = 32, VIRTIO_BLK_RANGE_SECTORS_MAX = 1 << 21 };

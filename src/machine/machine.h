@@ -38,9 +38,17 @@ typedef struct Machine Machine;
 typedef struct NetPort NetPort;
 typedef struct VirtioDev VirtioDev;
 
+typedef enum MachineDiskKind {
+    MACHINE_DISK_VIRTIO,
+    MACHINE_DISK_SATA,
+    MACHINE_CDROM
+} MachineDiskKind;
+
 typedef struct MachineDisk {
-    Blk *blk;           /* from blk_open(); stays the caller's, outlives the machine */
+    Blk *blk;           /* from blk_open(); stays the caller's, outlives the machine; of a CD-ROM
+                           it may be NULL: no medium */
     const char *serial; /* what the guest reads as its id, up to 20 characters; NULL: "insula-N" */
+    MachineDiskKind kind; /* pc: SATA and CD-ROM, too, as many as MachineBoard.max_sata */
     DiskOnError on_read_error, on_write_error;
     unsigned boot; /* pc: its place in the boot order, from 1 on; 0: not said */
 } MachineDisk;
@@ -143,6 +151,27 @@ void machine_set_links(Machine *machine, bool up);
 /* Requests that failed and paused the machine (MachineEvents.disk_error) are tried again. */
 void machine_retry_disks(Machine *machine);
 
+/* The name of the device that shows disk @index of the config, newly allocated: "disk0", "cd1". */
+char *machine_disk_name(MachineDiskKind kind, size_t index);
+
+/* --- CD-ROM drives --- */
+
+typedef struct MachineTray {
+    bool open, locked;
+    Blk *medium; /* NULL: none */
+} MachineTray;
+
+/* The name of CD-ROM drive @index, or NULL behind the last. */
+const char *machine_cdrom_name(const Machine *machine, unsigned index);
+/* The state of CD-ROM @drive; false: there is no such one. */
+bool machine_tray(const Machine *machine, const char *drive, MachineTray *ret);
+/* Of a drive that is there.  Open its tray; a guest that has locked it is asked to, unless @force;
+ * whether it is open now. */
+bool machine_open_tray(Machine *machine, const char *drive, bool force);
+void machine_close_tray(Machine *machine, const char *drive);
+/* @blk stays the caller's; NULL: take the medium out.  Waits for what is being read. */
+void machine_set_medium(Machine *machine, const char *drive, Blk *blk);
+
 /* Press the power button (ACPI): a guest that listens shuts down. */
 void machine_power_button(Machine *machine);
 
@@ -179,6 +208,7 @@ typedef struct MachineBoard {
     unsigned max_cpus;
     unsigned max_disks;
     unsigned max_nets;
+    unsigned max_sata; /* of the disks, as many may be SATA disks and CD-ROMs */
 } MachineBoard;
 const MachineBoard *machine_boards(void);
 

@@ -12,11 +12,13 @@ static void add_disk(GString *text, unsigned number, const DiskConfig *disk)
     const char *named = blk_format_of_name(disk->file);
     const char *why = disk->format ? "as said" : named ? "by its name" : "as its name says nothing";
 
-    g_string_append_printf(text, "disk %u: '%s', %s (%s)%s\n", number, disk->file,
+    g_string_append_printf(text, "%s %u: '%s', %s (%s)%s%s\n", disk->cdrom ? "cdrom" : "disk",
+                           number, disk->file,
                            disk->format ? disk->format
                            : named      ? named
                                         : "raw",
-                           why, disk->read_only ? ", read-only" : "");
+                           why, disk->bus == DISK_SATA ? ", sata" : "",
+                           disk->read_only && !disk->cdrom ? ", read-only" : "");
 }
 
 static void add_start(GString *text, const VmConfig *config)

@@ -62,6 +62,9 @@ bool disks_open(const VmConfig *config, GPtrArray *blks, MachineDisk *ret, GErro
             .on_read_error = (DiskOnError)disk->read_fault,
             .on_write_error = (DiskOnError)disk->write_fault,
             .boot = disk->boot,
+            .kind = disk->cdrom              ? MACHINE_CDROM
+                    : disk->bus == DISK_SATA ? MACHINE_DISK_SATA
+                                             : MACHINE_DISK_VIRTIO,
         };
     }
     return true;

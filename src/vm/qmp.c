@@ -128,6 +128,23 @@ static JsonNode *tell_disk_error(const Qmp *qmp, const VmNotice *notice)
     return qmp_object_node(data);
 }
 
+static const QmpType tray_data = {
+    .meta = QMP_OBJECT,
+    .members =
+        (const QmpMember[]){
+            { "device", &qmp_str }, { "id", &qmp_str }, { "tray-open", &qmp_bool }, { 0 } },
+};
+
+static JsonNode *tell_tray(const Qmp *qmp, const VmNotice *notice)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "device", notice->device);
+    json_object_set_string_member(data, "id", notice->device);
+    json_object_set_boolean_member(data, "tray-open", notice->tray_open);
+    return qmp_object_node(data);
+}
+
 /* What becomes of the machine's notices. */
 static const struct {
     const char *event;
@@ -142,6 +159,7 @@ static const struct {
     [VM_NOTICE_BALLOON] = { "BALLOON_CHANGE", tell_balloon },
     [VM_NOTICE_DISK_ERROR] = { "BLOCK_IO_ERROR", tell_disk_error },
     [VM_NOTICE_ENDED] = { "SHUTDOWN", tell_cause },
+    [VM_NOTICE_TRAY] = { "DEVICE_TRAY_MOVED", tell_tray },
 };
 
 static void on_notice(void *opaque, const VmNotice *notice)
@@ -170,6 +188,7 @@ static const QmpEvent events[] = {
     { "BALLOON_CHANGE", &balloon_data },
     { "BLOCK_IO_ERROR", &disk_error_data },
     { "DEVICE_DELETED", &deleted_data },
+    { "DEVICE_TRAY_MOVED", &tray_data },
     { "GUEST_PANICKED", &panic_data },
     { "POWERDOWN", NULL },
     { "RESET", &cause_data },
@@ -183,17 +202,9 @@ static const QmpEvent events[] = {
 /* ---- life ---- */
 
 static const QmpCommand *const commands[] = {
-    qmp_session_commands,
-    qmp_control_commands,
-    qmp_query_commands,
-    qmp_block_commands,
-    qmp_balloon_commands,
-    qmp_node_commands,
-    qmp_netdev_commands,
-    qmp_device_commands,
-    qmp_fd_commands,
-    qmp_input_commands,
-    NULL,
+    qmp_session_commands, qmp_control_commands, qmp_query_commands,  qmp_block_commands,
+    qmp_balloon_commands, qmp_node_commands,    qmp_netdev_commands, qmp_device_commands,
+    qmp_fd_commands,      qmp_input_commands,   qmp_tray_commands,   NULL,
 };
 
 static const QmpTable table = { .commands = commands, .events = events };

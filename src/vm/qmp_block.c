@@ -125,6 +125,27 @@ static JsonObject *tell_inserted(Blk *blk, const char *node)
     return object;
 }
 
+/* A CD-ROM drive, with a medium or without. */
+static JsonObject *tell_cdrom(const Qmp *qmp, const char *drive)
+{
+    JsonObject *object = json_object_new();
+    MachineTray tray = { 0 };
+
+    machine_tray(vm_machine(qmp->vm), drive, &tray);
+    const QmpNode *node = tray.medium ? qmp_node_of(qmp->plug, tray.medium) : NULL;
+    json_object_set_string_member(object, "device", drive);
+    json_object_set_string_member(object, "qdev", drive);
+    json_object_set_string_member(object, "type", "unknown");
+    json_object_set_boolean_member(object, "removable", TRUE);
+    json_object_set_boolean_member(object, "locked", tray.locked);
+    if (node) {
+        json_object_set_object_member(object, "inserted", tell_inserted(node->blk, node->name));
+    }
+    json_object_set_boolean_member(object, "tray_open", tray.open);
+    json_object_set_string_member(object, "io-status", "ok");
+    return object;
+}
+
 /* The device that shows @node to the guest, or NULL. */
 static const char *device_of(const QmpNode *node)
 {
@@ -133,12 +154,16 @@ static const char *device_of(const QmpNode *node)
 
 static JsonNode *query_block(QmpCall *call, GError **error)
 {
-    const GPtrArray *nodes = ((const Qmp *)call->opaque)->plug->nodes;
+    const Qmp *qmp = call->opaque;
+    const Machine *machine = vm_machine(qmp->vm);
+    const GPtrArray *nodes = qmp->plug->nodes;
     JsonArray *array = json_array_new();
+    MachineTray tray;
+    const char *drive;
 
     for (unsigned i = 0; i < nodes->len; i++) {
         const QmpNode *node = g_ptr_array_index(nodes, i);
-        if (!device_of(node)) {
+        if (!device_of(node) || machine_tray(machine, node->user, &tray)) {
             continue;
         }
         JsonObject *object = json_object_new();
@@ -150,6 +175,9 @@ static JsonNode *query_block(QmpCall *call, GError **error)
         json_object_set_object_member(object, "inserted", tell_inserted(node->blk, node->name));
         json_object_set_string_member(object, "io-status", "ok");
         json_array_add_object_element(array, object);
+    }
+    for (unsigned i = 0; (drive = machine_cdrom_name(machine, i)); i++) {
+        json_array_add_object_element(array, tell_cdrom(qmp, drive));
     }
     return qmp_array_node(array);
 }

@@ -317,11 +317,12 @@ const QmpCommand qmp_device_commands[] = {
 
 static QmpNode *own_disk(const Qmp *qmp, unsigned index)
 {
+    const DiskConfig *disk = g_ptr_array_index(qmp->config->disks, index);
     QmpNode *node = g_new0(QmpNode, 1);
 
     node->stays = true;
     node->blk = g_ptr_array_index(vm_disks(qmp->vm), index);
-    node->name = g_strdup_printf("disk%u", index);
+    node->name = machine_disk_name(disk->cdrom ? MACHINE_CDROM : MACHINE_DISK_VIRTIO, index);
     node->user = g_strdup(node->name);
     node->filename = g_strdup(blk_path(node->blk));
     node->read_only = blk_read_only(node->blk);
@@ -349,6 +350,7 @@ void qmp_plug_free(const Qmp *qmp, QmpPlug *plug)
         device_free(device);
     }
     g_ptr_array_unref(plug->devices);
+    qmp_tray_empty(qmp);
     /* images before the files that they are in, which were added first */
     for (unsigned i = plug->nodes->len; i > 0; i--) {
         g_ptr_array_remove_index(plug->nodes, i - 1);

@@ -113,6 +113,17 @@ static QmpNode *lookup(const QmpPlug *plug, const char *name)
     return NULL;
 }
 
+QmpNode *qmp_node_of(const QmpPlug *plug, const Blk *blk)
+{
+    for (unsigned i = 0; i < plug->nodes->len; i++) {
+        QmpNode *node = g_ptr_array_index(plug->nodes, i);
+        if (node->blk == blk) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
 QmpNode *qmp_node_find(const QmpPlug *plug, const char *name, GError **error)
 {
     QmpNode *node = lookup(plug, name);
@@ -255,6 +266,34 @@ static QmpNode *add_node(const Qmp *qmp, JsonObject *options, GError **error)
     node->is_file = true;
     node->filename = g_strdup(json_object_get_string_member(options, "filename"));
     if (!try_file(qmp, node, error)) {
+        qmp_node_free(node);
+        return NULL;
+    }
+    g_ptr_array_add(qmp->plug->nodes, node);
+    return node;
+}
+
+QmpNode *qmp_node_open(const Qmp *qmp, const char *path, const char *format, GError **error)
+{
+    const char *named = blk_format_of_name(path);
+    g_autoptr(JsonObject) nothing = json_object_new();
+    const BlkOptions image = {
+        .path = path,
+        .format = format  ? format
+                  : named ? named
+                          : "raw",
+        .read_only = true,
+        .host = fd_sets_host(qmp->fds),
+    };
+    QmpNode *node = new_node(qmp->plug, nothing, error);
+
+    if (!node) {
+        return NULL;
+    }
+    node->filename = g_strdup(path);
+    node->read_only = true;
+    node->blk = blk_chain_open(&image, error);
+    if (!node->blk) {
         qmp_node_free(node);
         return NULL;
     }

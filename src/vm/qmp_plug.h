@@ -53,9 +53,16 @@ QmpNetdev *qmp_netdev_find(const QmpPlug *plug, const char *id, GError **error);
 void qmp_device_gone(const Qmp *qmp, const char *id);
 
 void qmp_node_free(QmpNode *node);
+/* The node whose image is @blk, or NULL. */
+QmpNode *qmp_node_of(const QmpPlug *plug, const Blk *blk);
+/* A new node without a name for clients, of the image in file @path that is only to be read. */
+QmpNode *qmp_node_open(const Qmp *qmp, const char *path, const char *format, GError **error);
+/* Take out of CD-ROMs what a client has put in. */
+void qmp_tray_empty(const Qmp *qmp);
 void qmp_netdev_free(QmpNetdev *netdev);
 
 extern const QmpCommand qmp_node_commands[];
 extern const QmpCommand qmp_netdev_commands[];
 extern const QmpCommand qmp_device_commands[];
 extern const QmpCommand qmp_fd_commands[];
+extern const QmpCommand qmp_tray_commands[];

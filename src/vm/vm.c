@@ -28,6 +28,8 @@ _Static_assert((int)CONFIG_CPUS_MAX == (int)ENGINE_MAX_CPUS, "config/limits.h sa
 
 /* A vCPU leaves vcpu_run within microseconds of a kick; one that needs longer has hung. */
 enum { PARK_SECONDS = 10, DISK_NAME_MAX = 32 };
+/* Moves of trays that wait to be told: a guest can make them faster than anybody listens. */
+enum { TRAY_MOVES_MAX = 64 };
 
 /* Of each machine: what a guest sees of it never changes under the same number. */
 enum { BOARD_VERSION = 1 };
@@ -119,6 +121,7 @@ struct Vm {
     bool disk_failed; /* the main thread will tell of .disk_error */
     DiskError disk_error;
     char disk_name[DISK_NAME_MAX];
+    GPtrArray *trays; /* "+NAME" has opened, "-NAME" closed; NULL: nothing is to be told */
 };
 
 /* ---- orders and events; any thread ---- */
@@ -472,6 +475,42 @@ static void on_disk_error(void *opaque, const DiskError *error)
     if (tell_it) {
         g_idle_add_full(G_PRIORITY_HIGH, tell_disk_error, vm, NULL);
     }
+}
+
+/* Tell of trays that have moved. */
+static gboolean tell_trays(gpointer data)
+{
+    Vm *vm = data;
+
+    g_mutex_lock(&vm->mutex);
+    g_autoptr(GPtrArray) moves = g_steal_pointer(&vm->trays);
+    g_mutex_unlock(&vm->mutex);
+    for (guint i = 0; moves && i < moves->len; i++) {
+        const char *move = g_ptr_array_index(moves, i);
+        const VmNotice notice = { .kind = VM_NOTICE_TRAY,
+                                  .device = move + 1,
+                                  .tray_open = *move == '+' };
+        if (vm->observer.notice) {
+            vm->observer.notice(vm->observer.opaque, &notice);
+        }
+    }
+    return G_SOURCE_REMOVE;
+}
+
+/* On the I/O thread, or the main thread; with the drive's lock held. */
+static void on_tray(void *opaque, const char *drive, bool open)
+{
+    Vm *vm = opaque;
+
+    g_mutex_lock(&vm->mutex);
+    if (!vm->trays) {
+        vm->trays = g_ptr_array_new_with_free_func(g_free);
+        g_idle_add_full(G_PRIORITY_HIGH, tell_trays, vm, NULL);
+    }
+    if (vm->trays->len < TRAY_MOVES_MAX) {
+        g_ptr_array_add(vm->trays, g_strconcat(open ? "+" : "-", drive, NULL));
+    }
+    g_mutex_unlock(&vm->mutex);
 }
 
 VmState vm_state(Vm *vm)
@@ -1062,7 +1101,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .input = vm->input,
         .clock = vm->clock,
         .log = &vm->log,
-        .events = { vm, on_power, on_released, on_ballooned, on_disk_error },
+        .events = { vm, on_power, on_released, on_ballooned, on_disk_error, on_tray },
     };
     vm->machine = machine_new(&machine, error);
     if (!vm->machine ||
@@ -1232,6 +1271,7 @@ void vm_free(Vm *vm)
     g_ptr_array_unref(vm->networks);
     g_ptr_array_unref(vm->forwards);
     g_ptr_array_unref(vm->disks);
+    g_clear_pointer(&vm->trays, g_ptr_array_unref);
     state_file_free(vm->restored);
     clock_free(vm->clock);
     g_main_loop_unref(vm->loop);

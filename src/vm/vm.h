@@ -97,6 +97,7 @@ typedef enum VmNoticeKind {
     VM_NOTICE_ENDED,
     VM_NOTICE_BALLOON,   /* the guest has given back, or taken, memory */
     VM_NOTICE_UNPLUGGED, /* the guest has let go of a card, and it is out */
+    VM_NOTICE_TRAY,      /* a CD-ROM's has moved */
 } VmNoticeKind;
 
 /* Why it was reset or has ended. */
@@ -117,7 +118,8 @@ typedef struct VmNotice {
     VmCause cause;           /* of VM_NOTICE_RESET and VM_NOTICE_ENDED */
     const DiskError *disk;   /* of VM_NOTICE_DISK_ERROR */
     WatchdogAction watchdog; /* of VM_NOTICE_WATCHDOG */
-    const char *device;      /* of VM_NOTICE_UNPLUGGED */
+    const char *device;      /* of VM_NOTICE_UNPLUGGED and VM_NOTICE_TRAY */
+    bool tray_open;          /* of VM_NOTICE_TRAY */
 } VmNotice;
 
 /* Who is told of it, on the main thread. */

@@ -19,6 +19,7 @@
 
 enum { BOARD_SHARED_LINES = 8 };
 
+typedef struct Ahci Ahci;
 typedef struct Hotplug Hotplug;
 typedef struct Ich9Lpc Ich9Lpc;
 typedef struct PcBoard PcBoard;
@@ -58,6 +59,8 @@ struct Machine {
     /* of pc only */
     PciRoot *pci;
     Ich9Lpc *lpc;
+    Ahci *ahci; /* NULL: there are no SATA drives */
+    unsigned n_sata;
     PcBoard *pc;
     VirtioDev *balloon;                  /* NULL: there is none */
     Hotplug *hotplug;                    /* NULL: the board has no slots */

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "common/error.h"
+#include "machine/device/ahci.h"
 #include "machine/pci/root_port.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/net.h"
@@ -211,7 +212,7 @@ bool machine_has_device(const Machine *m, const char *name)
             return true;
         }
     }
-    return false;
+    return m->ahci && ahci_find_drive(m->ahci, name) >= 0;
 }
 
 void machine_disk_resized(Machine *m, const Blk *blk)

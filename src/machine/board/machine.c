@@ -15,6 +15,8 @@
 #include "common/error.h"
 #include "machine/board/board.h"
 #include "machine/board/hotplug.h"
+#include "machine/board/sata.h"
+#include "machine/device/ahci.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/net.h"
 
@@ -36,6 +38,7 @@ static const MachineBoard boards[] = {
         .max_cpus = ENGINE_MAX_CPUS,
         .max_disks = PC_MAX_DISKS,
         .max_nets = PC_MAX_NETS,
+        .max_sata = AHCI_PORTS,
     },
     { 0 },
 };
@@ -153,6 +156,7 @@ void machine_retry_disks(Machine *m)
             virtio_blk_retry(container_of(device, VirtioDev, device));
         }
     }
+    board_retry_sata(m);
 }
 
 static bool usage_error(GError **error, const char *text)
@@ -178,6 +182,27 @@ static bool find_board(const char *name, unsigned *ret_index, GError **error)
     return false;
 }
 
+static bool check_sata(const MachineBoard *board, const MachineConfig *config, GError **error)
+{
+    unsigned sata = 0;
+
+    for (size_t i = 0; i < config->n_disks; i++) {
+        sata += config->disks[i].kind != MACHINE_DISK_VIRTIO;
+    }
+    if (sata && !board->max_sata) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "machine '%s' has no SATA disks or CD-ROMs; machine 'pc' has", board->name);
+        return false;
+    }
+    if (sata > board->max_sata) {
+        set_error_code(error, INSULA_ERROR_USAGE,
+                       "machine '%s' takes up to %u SATA disks and CD-ROMs, not %u", board->name,
+                       board->max_sata, sata);
+        return false;
+    }
+    return true;
+}
+
 /* Numbers that can't be, whatever the board's parts are. */
 static bool check(const MachineBoard *board, const MachineConfig *config, GError **error)
 {
@@ -200,6 +225,9 @@ static bool check(const MachineBoard *board, const MachineConfig *config, GError
     if (config->n_disks > board->max_disks) {
         set_error_code(error, INSULA_ERROR_USAGE, "machine '%s' takes up to %u disks, not %zu",
                        board->name, board->max_disks, config->n_disks);
+        return false;
+    }
+    if (!check_sata(board, config, error)) {
         return false;
     }
     if (config->n_nets > board->max_nets) {

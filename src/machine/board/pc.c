@@ -26,6 +26,7 @@
 #include "machine/board/firmware.h"
 #include "machine/board/hotplug.h"
 #include "machine/board/pc_firmware.h"
+#include "machine/board/sata.h"
 #include "machine/device/debug_port.h"
 #include "machine/device/e1000e.h"
 #include "machine/device/flash.h"
@@ -61,7 +62,7 @@
 enum { IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_SERIAL = 4, IRQ_RTC = 8, IRQ_MOUSE = 12 };
 enum { VIRTIO_VENDOR = 0x1af4, VIRTIO_NET_ID = 0x1041, COM1 = 0x3f8 };
 enum { SCREEN = 1, FIRST_VIRTIO = 3, LAST_VIRTIO = 23, WATCHDOG = 24, KEYBOARD = 25, TABLET = 26 };
-enum { ROOT_PORTS = 28, LPC = 31 };
+enum { ROOT_PORTS = 28, LPC = 31, SATA_FUNCTION = 2 };
 
 enum { PCIEXBAR = 0x60, DIRECT_ECAM = 0xe0000000U, ECAM_SIZE = 256 << 20, ACPI_TABLES = 0xe0000 };
 
@@ -379,9 +380,14 @@ static void add_virtio(Machine *m, const MachineConfig *config)
         board_add(m, virtio_console_new(&slot, config->console));
     }
     for (size_t i = 0; i < config->n_disks; i++) {
-        g_autofree char *name = g_strdup_printf("disk%zu", i);
-        g_autofree char *serial = g_strdup_printf("insula-%zu", i);
         const MachineDisk *disk = &config->disks[i];
+        if (disk->kind != MACHINE_DISK_VIRTIO) {
+            PciSlot sata = pci_slot(m, "sata", LPC, SATA_FUNCTION, true);
+            board_add_sata(m, &sata, disk, i, m->pc->boot);
+            continue;
+        }
+        g_autofree char *name = machine_disk_name(disk->kind, i);
+        g_autofree char *serial = g_strdup_printf("insula-%zu", i);
         note_boot(m, disk->boot, "scsi@%x/disk@0,0");
         slot = next_virtio(m, name);
         board_add_disk(m, &slot, disk, serial);

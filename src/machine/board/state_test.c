@@ -33,6 +33,7 @@ static size_t take_all(void *opaque, const uint8_t *data, size_t len)
 
 static void rig_init(Rig *rig, const char *board)
 {
+    static const MachineDisk empty_cdrom = { .kind = MACHINE_CDROM };
     static CharBackend console = { .attach = ignore_input, .write = take_all };
     g_autoptr(GError) error = NULL;
 
@@ -46,6 +47,8 @@ static void rig_init(Rig *rig, const char *board)
         .restore = true,
         .console = &console,
         .clock = rig->clock,
+        .disks = &empty_cdrom,
+        .n_disks = !strcmp(board, "pc"),
     };
     rig->machine = machine_new(&config, &error);
     g_assert_no_error(error);

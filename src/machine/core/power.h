@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "machine/core/disk_error.h"
@@ -31,4 +32,6 @@ typedef struct MachineEvents {
     /* On the I/O thread, with the disk's lock held; NULL: nobody listens, and nothing is paused.
      * For DISK_ON_ERROR_STOP: pause the machine, and call machine_retry_disks() when it goes on. */
     void (*disk_error)(void *opaque, const DiskError *error);
+    /* The tray of CD-ROM @drive is open now, or closed.  With its lock held; NULL: as above. */
+    void (*tray)(void *opaque, const char *drive, bool open);
 } MachineEvents;
