@@ -49,14 +49,15 @@ def remark(name, row):
 
 
 def row_lines(result):
-    yield f"{'row':<14}{'unit':<9}{'Insula':>10}{'QEMU':>10}{'factor':>8}  rounds"
+    yield f"{'row':<14}{'unit':<9}{'Insula':>10}{'QEMU':>10}{'factor':>8}{'CPU':>7}  rounds"
     for name, row in result["rows"].items():
         spread = f"{row['least']:.2f}-{row['most']:.2f}"
+        bare = f"{row['bare']:.1f}" if "bare" in row else ""
         notes = "  its clock and ours differ" if row.get("clock") else ""
         if row.get("disturbed", 0) > DISTURBED:
             notes += f"  others had {row['disturbed']:.0%} of the time"
         yield (f"{name:<14}{row['unit']:<9}{row['insula']:>10.4g}{row['reference']:>10.4g}"
-               f"{row['factor']:>8.2f}  {spread:<14}{remark(name, row)}{notes}").rstrip()
+               f"{row['factor']:>8.2f}{bare:>7}  {spread:<14}{remark(name, row)}{notes}").rstrip()
 
 
 def mean_lines(result):
@@ -64,8 +65,12 @@ def mean_lines(result):
     yield f"{'means of factors (geometric)':<40}{'is':>7}{'aim':>7}"
     for name, (aim, members) in table.CLASSES.items():
         is_ = mean(rows[m]["factor"] for m in members if m in rows)
+        bare = [rows[m].get("bare") for m in members if m in rows]
         if is_:
-            yield f"{name:<40}{is_:>7.2f}{aim:>7.3g}  {'' if is_ >= aim else 'below'}".rstrip()
+            short = "" if is_ >= aim else "below"
+            if short and all(bare):
+                short += f" (this CPU itself: {mean(bare):.1f})"
+            yield f"{name:<40}{is_:>7.2f}{aim:>7.3g}  {short}".rstrip()
     is_ = mean(row["factor"] for name, row in rows.items() if table.counts(name))
     if is_:
         short = "" if is_ >= table.SUITE_AIM else "below the aim" if is_ >= table.SUITE_LEAST else (
