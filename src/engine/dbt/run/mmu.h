@@ -48,6 +48,17 @@ bool mmu_cas16(DbtCpu *cpu, uint64_t gva, uint64_t expected[2], const uint64_t v
 bool mmu_span(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, uint8_t **ret_hva,
               unsigned *ret_len);
 
+/* The same if the TLB knows the page as one that needs nothing but the memory; else NULL. */
+static inline uint8_t *mmu_fast_span(const DbtCpu *cpu, uint64_t gva, MmuAccess access,
+                                     unsigned mmu)
+{
+    const TlbEntry *entry =
+        &cpu->tlb[(mmu & MMU_INDEX) * TLB_ENTRIES + (gva / PAGE_SIZE) % TLB_ENTRIES];
+    uint64_t tag = access == MMU_WRITE ? entry->write : entry->read;
+
+    return tag == gva - gva % PAGE_SIZE ? (uint8_t *)(uintptr_t)(gva + entry->addend) : NULL;
+}
+
 /* Physical memory, for page tables: RAM only; false: not RAM (the walk reads ones then). */
 bool mmu_phys_read64(DbtCpu *cpu, uint64_t gpa, uint64_t *ret_value);
 bool mmu_phys_read32(DbtCpu *cpu, uint64_t gpa, uint32_t *ret_value);

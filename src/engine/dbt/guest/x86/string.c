@@ -131,6 +131,15 @@ static bool locate(String *s, unsigned reg, MmuAccess access, Place *ret)
     unsigned len = 0;
 
     *ret = (Place){ .mmu = s->mmu | (segment == X86_SS ? MMU_STACK : 0) };
+    if (x86_code64(s->cpu) && segment < X86_FS && !s->single) {
+        ret->hva = mmu_fast_span(base, offset, access, ret->mmu);
+        ret->gva = offset;
+        ret->bytes = PAGE_SIZE - offset % PAGE_SIZE;
+        if (ret->hva && ret->bytes >= s->size) {
+            return true;
+        }
+        ret->hva = NULL;
+    }
     ret->gva =
         x86_helper_seg_check(base, segment, offset, s->size | (unsigned)(access == MMU_WRITE) << 8);
     if (base->fault || !check_alignment(s, ret->gva)) {
