@@ -26,16 +26,6 @@ void bank_note_large(MmuBank *bank, uint64_t gva, uint64_t size)
     bank->has_large_pages = true;
 }
 
-void bank_note_filled(MmuBank *bank, unsigned at)
-{
-    if (bank->n_filled < FILLED) {
-        bank->filled[bank->n_filled] = (uint16_t)at;
-    }
-    if (bank->n_filled <= FILLED) {
-        bank->n_filled++;
-    }
-}
-
 /* --- address spaces --------------------------------------------------------------------------- */
 
 static void clear(TlbEntry *entry)

@@ -64,4 +64,32 @@ static inline bool tag_matches(uint64_t tag, uint64_t gva)
 /* The bank holds a piece of a mapping of @size bytes at @gva. */
 void bank_note_large(MmuBank *bank, uint64_t gva, uint64_t size);
 /* Remember that the entry at @at holds something, for a quick flush. */
-void bank_note_filled(MmuBank *bank, unsigned at);
+static inline void bank_note_filled(MmuBank *bank, unsigned at)
+{
+    if (bank->n_filled < FILLED) {
+        bank->filled[bank->n_filled] = (uint16_t)at;
+    }
+    if (bank->n_filled <= FILLED) {
+        bank->n_filled++;
+    }
+}
+
+/* The page of @gva, whose place is @entry, may have been pushed out: if so, it and what is there
+ * change places. */
+static inline void bank_recall(DbtCpu *cpu, TlbEntry *entry, uint64_t gva, unsigned mmu)
+{
+    if (cpu->tlb != cpu->bank->data) { /* the one of check.c */
+        return;
+    }
+    for (unsigned i = 0; i < VICTIMS; i++) {
+        TlbEntry *victim = &cpu->bank->data[victim_index(mmu, i)], other = *entry;
+        if (tag_matches(victim->read, gva)) {
+            if (other.read == TAG_NONE) {
+                bank_note_filled(cpu->bank, entry_index(gva, mmu));
+            }
+            *entry = *victim;
+            *victim = other;
+            return;
+        }
+    }
+}

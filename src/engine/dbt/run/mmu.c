@@ -65,25 +65,6 @@ static void push_out(DbtCpu *cpu, const TlbEntry *entry, unsigned mmu)
     *next = (uint8_t)((*next + 1) % VICTIMS);
 }
 
-/* The page of @gva may have been pushed out: if so, it and what is in its place change places. */
-static void recall(DbtCpu *cpu, TlbEntry *entry, uint64_t gva, unsigned mmu)
-{
-    if (cpu->tlb != cpu->bank->data) { /* the one of check.c */
-        return;
-    }
-    for (unsigned i = 0; i < VICTIMS; i++) {
-        TlbEntry *victim = &cpu->bank->data[victim_index(mmu, i)], other = *entry;
-        if (tag_matches(victim->read, gva)) {
-            if (other.read == TAG_NONE) {
-                bank_note_filled(cpu->bank, entry_index(gva, mmu));
-            }
-            *entry = *victim;
-            *victim = other;
-            return;
-        }
-    }
-}
-
 /* Enter a walk's result.  Tags are fast only where the access needs nothing but the memory. */
 static TlbEntry *fill(DbtCpu *cpu, uint64_t gva, unsigned mmu, const MmuPage *page)
 {
@@ -133,7 +114,7 @@ static bool resolve(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, P
     MmuPage page;
 
     if (!tag_matches(entry->read, gva)) {
-        recall(cpu, entry, gva, mmu);
+        bank_recall(cpu, entry, gva, mmu);
     }
     if (!tag_matches(access == MMU_WRITE ? entry->write : entry->read, gva)) {
         if (!cpu->isa->walk(cpu, gva, access, mmu, false, &page)) {

@@ -385,6 +385,13 @@ static const uint8_t *make_word_exit(Emit *e, unsigned result, const uint8_t *ex
 
 enum { KEPT = 8 * G_N_ELEMENTS(kept_by_slow), ALIGN = 8, RETURN = 8 };
 
+static void pop_kept(Emit *e)
+{
+    for (size_t i = G_N_ELEMENTS(kept_by_slow); i-- > 0;) {
+        emit_pop(e, kept_by_slow[i]);
+    }
+}
+
 /* Values stay; a word of room is at RSP. */
 static void begin_call(Emit *e)
 {
@@ -397,9 +404,7 @@ static void begin_call(Emit *e)
 static void end_call(Emit *e)
 {
     emit_alu_ri(e, ALU_ADD, true, RSP, ALIGN);
-    for (size_t i = G_N_ELEMENTS(kept_by_slow); i-- > 0;) {
-        emit_pop(e, kept_by_slow[i]);
-    }
+    pop_kept(e);
 }
 
 static Mem frame_argument(void)
@@ -461,11 +466,45 @@ static void slow_by_vectors(const Code *code, Emit *e, bool stack)
     }
 }
 
+/* Call quick_access() with vectors and stack as they are; go on behind this if that was not enough,
+ * with the arguments as they were. */
+static void try_quick(Emit *e)
+{
+    static const uint8_t arguments[] = { RCX, RDX, RAX };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(kept_by_slow); i++) {
+        emit_push(e, kept_by_slow[i]);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(arguments); i++) {
+        emit_push(e, arguments[i]);
+    }
+    emit_rm(e, X_LEA64, RDI, mem_at(REG_CPU, -STATE_BIAS));
+    emit_mov(e, true, RSI, RCX);
+    emit_mov(e, false, RCX, RAX);
+    emit_mov_imm(e, RAX, (uintptr_t)quick_access);
+    emit_call_reg(e, RAX);
+    emit_rr(e, X_TEST32, RDX, RDX);
+    uint8_t *no = emit_jcc(e, CC_E, NULL);
+    emit_alu_ri(e, ALU_ADD, true, RSP, 8 * G_N_ELEMENTS(arguments));
+    pop_kept(e);
+    emit_rr(e, X_TEST32, RSP, RSP); /* not 0: it worked */
+    emit_ret(e);
+    emit_patch(no, e->at);
+    for (size_t i = G_N_ELEMENTS(arguments); i-- > 0;) {
+        emit_pop(e, arguments[i]);
+    }
+    pop_kept(e);
+}
+_Static_assert((RETURN + KEPT + 8 * 3) % 16 == 0, "C wants the stack aligned");
+
 /* RCX gva, RDX operand, EAX word, the second operand in the frame.  The result in RAX; ZF: it
  * faulted, and RAX is the word. */
 static void make_slow(Code *code, Emit *e)
 {
     code->slow = e->at;
+    if (!code->check) { /* that wants to see each access */
+        try_quick(e);
+    }
     if (code->stack) {
         uint8_t *none = unless_stack(e);
         slow_by_vectors(code, e, true);

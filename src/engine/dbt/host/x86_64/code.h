@@ -144,4 +144,6 @@ typedef struct SlowResult {
 
 SlowResult slow_access(DbtCpu *cpu, uint64_t gva, uint64_t operand, uint32_t info,
                        uint64_t operand2);
+/* quick.c: first; .ok is 0 if it takes slow_access().  Keeps vectors and the stack. */
+SlowResult quick_access(DbtCpu *cpu, uint64_t gva, uint64_t operand, uint32_t info);
 uint64_t slow_popcount(uint64_t value);

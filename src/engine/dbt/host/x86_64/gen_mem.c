@@ -125,6 +125,7 @@ static Slow *add_slow(Gen *g, const Access *access, unsigned gva, uint8_t *from)
                             (uint32_t)access->kind << SLOW_KIND,
                     .gva = (uint8_t)gva,
                     .to = NO_REG,
+                    .vector = NO_REG,
                     .others = access->write ? gen_addends(g) : 0,
                     .node = (uint16_t)g->now };
     return slow;
@@ -719,12 +720,12 @@ static void result_of_slow(Gen *g, const Slow *slow)
         use_in_vectors(g, slow);
         return;
     }
-    if (op == IR_LD128Z && g->wide) { /* the upper half came from CPU state */
-        if (slow->vector == NO_REG) {
-            clear_upper(g, &g->ir->nodes[slow->node]);
-        } else {
-            emit_vex_rr(&g->e, X_MOVAPS, slow->vector, 0, slow->vector);
-        }
+    if (slow->vector != NO_REG) { /* it may be in CPU state alone */
+        const IrNode *node = &g->ir->nodes[slow->node];
+        VectorPlace place = { .reg = slow->vector, .whole = op == IR_LD256 ? X_L : 0 };
+        load_register(g, node, place, state_mem(node->imm));
+    } else if (op == IR_LD128Z && g->wide) {
+        clear_upper(g, &g->ir->nodes[slow->node]);
     }
     if (slow->to == NO_REG) {
         return;
