@@ -83,6 +83,7 @@ static int bench_open(void *opaque, const char *path, int flags)
 
     g_mutex_lock(&bench->lock);
     int number = find_file(bench, path);
+    bench->flags = flags;
     if (fails(bench)) {
         number = bench->result ? bench->result : -EIO;
     } else if (flags & O_EXCL && number >= 0) {
@@ -201,6 +202,39 @@ static ssize_t bench_pwritev(void *opaque, int fd, const struct iovec *iov, int 
     return len;
 }
 
+static void bench_begin(void *opaque, BlkMove *move)
+{
+    BlkBench *bench = opaque;
+
+    g_mutex_lock(&bench->lock);
+    g_ptr_array_add(bench->begun, move);
+    g_mutex_unlock(&bench->lock);
+}
+
+static BlkMove *take_begun(BlkBench *bench, GRand *random)
+{
+    BlkMove *move = NULL;
+
+    g_mutex_lock(&bench->lock);
+    if (bench->begun->len) {
+        move = g_ptr_array_remove_index(bench->begun, g_rand_int(random) % bench->begun->len);
+    }
+    g_mutex_unlock(&bench->lock);
+    return move;
+}
+
+void blk_bench_end_moves(BlkBench *bench, GRand *random, bool some)
+{
+    BlkMove *move;
+
+    while ((!some || g_rand_int(random) % 4) && (move = take_begun(bench, random))) {
+        move->result = move->write
+                           ? bench_pwritev(bench, move->file, move->iov, move->n, move->offset)
+                           : bench_preadv(bench, move->file, move->iov, move->n, move->offset);
+        blk_pool_end(move->pool, &move->job);
+    }
+}
+
 static int bench_fdatasync(void *opaque, int fd)
 {
     BlkBench *bench = opaque;
@@ -280,7 +314,9 @@ void blk_bench_init(BlkBench *bench)
             .close = bench_close,
             .truncate = bench_truncate,
             .range = bench_range,
+            .begin = bench_begin,
         },
+        .begun = g_ptr_array_new(),
         .log = g_array_new(FALSE, FALSE, sizeof(BenchRecord)),
     };
     g_array_set_clear_func(bench->log, clear_record);
@@ -294,6 +330,7 @@ void blk_bench_clear(BlkBench *bench)
         g_free(bench->files[i].bytes);
     }
     g_array_unref(bench->log);
+    g_ptr_array_unref(bench->begun);
     g_mutex_clear(&bench->lock);
 }
 

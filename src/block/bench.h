@@ -36,7 +36,8 @@ typedef struct BlkBench {
     /* lock: lock */
     BenchFile files[BENCH_FILES];
     bool recording;
-    GArray *log; /* of BenchRecord */
+    GArray *log;      /* of BenchRecord */
+    GPtrArray *begun; /* of BlkMove */
     /* set by the test */
     unsigned calls;      /* that could fail */
     unsigned fail_at;    /* from 1; 0: none */
@@ -47,6 +48,7 @@ typedef struct BlkBench {
     unsigned lose_at;    /* this call claims to have been done, and isn't; 0: none */
     unsigned drop_syncs; /* bit N: the Nth sync since .syncs was cleared is not recorded */
     unsigned syncs;
+    int flags;             /* that the last file was opened with */
     uint64_t limit;        /* bytes that all files may have; 0: any number.  More: -ENOSPC */
     unsigned interrupt_at; /* every so many moves are interrupted first; 0: none */
 } BlkBench;
@@ -66,5 +68,8 @@ void blk_bench_replay(const BlkBench *bench, BlkBench *target, guint n, GRand *r
 /* Do the records up to the last sync on @base, and forget them: what is left in the log may be
  * lost.  Returns how many are left. */
 guint blk_bench_settle(BlkBench *bench, BlkBench *base);
+/* Let the moves end that were begun, one after the other as @random says; all or (@some) perhaps
+ * only a few. */
+void blk_bench_end_moves(BlkBench *bench, GRand *random, bool some);
 /* Copy all files. */
 void blk_bench_copy(const BlkBench *bench, BlkBench *target);

@@ -123,6 +123,7 @@ static Blk *open_one(const BlkOptions *options, GError **error)
         g_free(blk);
         return NULL;
     }
+    blk->aio = options->aio;
     blk_gate_init(&blk->gate);
     g_mutex_init(&blk->unpacked_lock);
     if (!blk_lock(&blk->file, options->lock, error) || !driver->open(blk, options, error)) {

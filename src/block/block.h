@@ -21,6 +21,7 @@
 typedef struct Blk Blk;
 typedef struct BlkDriver BlkDriver;
 typedef struct BlkHost BlkHost;
+typedef struct BlkAio BlkAio;
 
 enum { BLK_SECTOR = 512, BLK_MAX_IOV = 128 };
 
@@ -61,6 +62,7 @@ typedef struct BlkOptions {
     size_t metadata_cache; /* bytes; 0: the usual */
     const struct BlkOptions *backing; /* the image that this one is based on */
     const BlkHost *host;              /* NULL: the host itself */
+    BlkAio *aio; /* for requests that don't wait (aio.h); NULL: there are none */
 } BlkOptions;
 
 /* Open a disk.  An image that is based on another needs .backing, which must be what it names

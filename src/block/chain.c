@@ -74,6 +74,7 @@ static Blk *glance(const BlkOptions *options, bool is_base, GError **error)
     alone.lock = BLK_LOCK_NONE;
     alone.cache = BLK_CACHE_WRITEBACK;
     alone.metadata_cache = 1;
+    alone.aio = NULL;
     Blk *blk = blk_open(&alone, error);
     if (blk && is_base && blk->file.is_device) {
         set_error(error, "cannot use '%s' as base of another image: it is no regular file",

@@ -84,6 +84,7 @@ struct Blk {
     /* fixed after open */
     const BlkDriver *driver;
     BlkFile file;
+    BlkAio *aio;          /* NULL: none */
     Blk *backing;         /* owned; NULL: none */
     char *backing_name;   /* as the image has it; NULL: it is not based on another */
     char *backing_format; /* the same; NULL: not said */
@@ -132,6 +133,14 @@ extern const BlkMaintenance raw_maintenance;
 
 /* The new or emptied file of an image, locked. */
 bool blk_create_file(const BlkCreate *create, BlkFile *ret_file, GError **error);
+
+/* Where a piece of a disk is, down its chain (io.c). */
+typedef struct BlkWhere {
+    Blk *layer; /* NULL: nowhere; it reads as zeros */
+    unsigned depth;
+    BlkExtent extent;
+} BlkWhere;
+int blk_resolve(Blk *blk, uint64_t offset, uint64_t len, unsigned flags, BlkWhere *ret);
 
 /* For drivers: read or write within a request that runs already. */
 int blk_read_inside(Blk *blk, uint64_t offset, void *buf, size_t len);

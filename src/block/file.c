@@ -178,17 +178,28 @@ static int move_buffer(BlkFile *file, uint64_t offset, void *buf, size_t len, bo
                                              : -EINVAL;
 }
 
-static bool is_aligned(const BlkFile *file, uint64_t offset, const BlkCursor *cursor)
+static bool is_aligned(const BlkFile *file, uint64_t offset, const struct iovec *iov, unsigned n)
 {
     uint64_t all = offset;
 
-    if (file->align == 1) {
-        return true;
+    for (unsigned i = 0; i < n && file->align > 1; i++) {
+        all |= (uintptr_t)iov[i].iov_base | iov[i].iov_len;
     }
-    for (unsigned i = 0; i < cursor->n; i++) {
-        all |= (uintptr_t)cursor->iov[i].iov_base | cursor->iov[i].iov_len;
+    return file->align == 1 || all % file->align == 0;
+}
+
+bool blk_file_is_plain(const BlkFile *file, uint64_t offset, const struct iovec *iov, unsigned n)
+{
+    return offset <= INT64_MAX / 2 && is_aligned(file, offset, iov, n);
+}
+
+void blk_file_wrote(BlkFile *file, uint64_t end, ssize_t result)
+{
+    if (result < 0) {
+        look_at_size(file);
+    } else {
+        grown_to(file, end);
     }
-    return all % file->align == 0;
 }
 
 /* Write @len bytes of @cursor at @offset by way of the aligned @buf, which has room for the blocks
@@ -254,7 +265,7 @@ static int move(BlkFile *file, uint64_t offset, BlkCursor *cursor, bool write, b
     if (cursor->left > INT64_MAX || offset > INT64_MAX - cursor->left) {
         return -EFBIG;
     }
-    if (is_aligned(file, offset, cursor)) {
+    if (is_aligned(file, offset, cursor->iov, cursor->n)) {
         return move_aligned(file, offset, cursor, write, pad);
     }
     if (!write && !pad && offset + cursor->left > blk_file_size(file)) {

@@ -58,6 +58,10 @@ int blk_file_read(BlkFile *file, uint64_t offset, void *buf, size_t len);
 /* The same, with zeros where the file has ended. */
 int blk_file_read_padded(BlkFile *file, uint64_t offset, void *buf, size_t len);
 int blk_file_write(BlkFile *file, uint64_t offset, const void *buf, size_t len);
+/* Whether the host can move this as it is, with nothing before and behind it. */
+bool blk_file_is_plain(const BlkFile *file, uint64_t offset, const struct iovec *iov, unsigned n);
+/* The host was told to write up to byte @end, and said @result: bytes, or -errno. */
+void blk_file_wrote(BlkFile *file, uint64_t end, ssize_t result);
 /* All that was written before is durable.  Once it has failed it fails until the file is opened
  * again: the host may have dropped the data that it could not write. */
 int blk_file_sync(BlkFile *file);

@@ -35,6 +35,13 @@ static ssize_t host_preadv(void *opaque, int fd, const struct iovec *iov, int n,
     return done < 0 ? -errno : done;
 }
 
+static ssize_t host_preadv_now(void *opaque, int fd, const struct iovec *iov, int n, int64_t offset)
+{
+    ssize_t done = preadv2(fd, iov, n, offset, RWF_NOWAIT);
+
+    return done < 0 ? -errno : done;
+}
+
 static ssize_t host_pwritev(void *opaque, int fd, const struct iovec *iov, int n, int64_t offset)
 {
     ssize_t done = pwritev(fd, iov, n, offset);
@@ -117,4 +124,6 @@ const BlkHost blk_host_system = {
     .range = host_range,
     .seek = host_seek,
     .direct_align = host_direct_align,
+    .preadv_now = host_preadv_now,
+    .has_rings = true,
 };

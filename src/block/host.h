@@ -7,16 +7,35 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+
+#include "block/pool.h"
 
 typedef enum BlkHostRange {
     BLK_HOST_PUNCH, /* give the room back; reads as zeros */
     BLK_HOST_ZERO,  /* reads as zeros, and keeps its room if it has any */
     BLK_HOST_KEEP,  /* has room; keeps what it reads as */
 } BlkHostRange;
+
+/* A read or write that begins now and ends later. */
+typedef struct BlkMove {
+    BlkJob job; /* first */
+    int file;   /* a descriptor */
+    bool write;
+    int n;
+    const struct iovec *iov;
+    int64_t offset;
+    ssize_t result; /* bytes that were moved, or -errno */
+    /* of those who began it */
+    const struct BlkHost *host;
+    struct BlkFile *target;
+    struct BlkRequest *request;
+    BlkPool *pool; /* a host's .begin() ends the move with blk_pool_end() */
+} BlkMove;
 
 /* As the system calls of the same names; -errno on failure.  From .lock on a member may be NULL:
  * the host can't do that. */
@@ -39,6 +58,11 @@ typedef struct BlkHost {
     int64_t (*seek)(void *opaque, int fd, int64_t offset, int data);
     /* What positions, lengths and addresses of direct I/O must be multiples of. */
     unsigned (*direct_align)(void *opaque, int fd);
+    /* What the host has at hand, at once; -EAGAIN: it would have to wait. */
+    ssize_t (*preadv_now)(void *opaque, int fd, const struct iovec *iov, int n, int64_t offset);
+    /* Begin a move; instead of the ring, and of threads that call .preadv and .pwritev. */
+    void (*begin)(void *opaque, BlkMove *move);
+    bool has_rings; /* descriptors are the kernel's own, and what a ring does need not be seen */
 } BlkHost;
 
 extern const BlkHost blk_host_system;

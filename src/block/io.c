@@ -17,14 +17,7 @@
 enum { ZERO_CHUNK = 1 << 16 };
 static const uint8_t zero_bytes[ZERO_CHUNK];
 
-/* Where a piece is, down the chain. */
-typedef struct Where {
-    Blk *layer; /* NULL: nowhere; it reads as zeros */
-    unsigned depth;
-    BlkExtent extent;
-} Where;
-
-static int resolve(Blk *blk, uint64_t offset, uint64_t len, unsigned flags, Where *ret)
+int blk_resolve(Blk *blk, uint64_t offset, uint64_t len, unsigned flags, BlkWhere *ret)
 {
     unsigned depth = 0;
 
@@ -45,7 +38,8 @@ static int resolve(Blk *blk, uint64_t offset, uint64_t len, unsigned flags, Wher
             return 0;
         }
     }
-    *ret = (Where){ .depth = depth ? depth - 1 : 0, .extent = { .place = BLK_ZERO, .len = len } };
+    *ret =
+        (BlkWhere){ .depth = depth ? depth - 1 : 0, .extent = { .place = BLK_ZERO, .len = len } };
     return 0;
 }
 
@@ -118,8 +112,8 @@ static int read_all(Blk *blk, uint64_t offset, BlkCursor *cursor)
     int result = 0;
 
     while (cursor->left && !result) {
-        Where where;
-        result = resolve(blk, offset, cursor->left, 0, &where);
+        BlkWhere where;
+        result = blk_resolve(blk, offset, cursor->left, 0, &where);
         if (result) {
             break;
         }
@@ -408,12 +402,12 @@ int blk_flush(Blk *blk)
 int blk_status(Blk *blk, uint64_t offset, uint64_t len, BlkStatus *ret_status)
 {
     BlkPass pass;
-    Where where;
+    BlkWhere where;
     int result = -EINVAL;
 
     blk_gate_enter(&blk->gate, &pass);
     if (len && range_inside(offset, len, 0, blk_size(blk))) {
-        result = resolve(blk, offset, len, BLK_MAP_EXACT, &where);
+        result = blk_resolve(blk, offset, len, BLK_MAP_EXACT, &where);
     }
     blk_gate_leave(&blk->gate, &pass);
     if (result) {

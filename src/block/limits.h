@@ -7,6 +7,15 @@
 enum {
     /* Images based on each other: each is an open file and a look-up more for each read. */
     BLK_CHAIN_MAX = 200,
+    /* Moves that are handed to a ring at once: as many as a guest's queue holds. */
+    BLK_RING_ENTRIES = 128,
+    /* Threads for what may wait: beside a ring, for metadata and syncs; alone, for all. */
+    BLK_THREADS_BESIDE_RING = 4,
+    BLK_THREADS_ALONE = 8,
+    /* Pieces of the file that one request may be in, and buffers that these have; more, and a
+     * thread does it piece by piece. */
+    BLK_REQUEST_MOVES = 8,
+    BLK_REQUEST_IOV = 40,
     /* The format's own: a cluster holds the header, and its offsets have room for these. */
     QCOW2_CLUSTER_BITS_MIN = 9,
     QCOW2_CLUSTER_BITS_MAX = 21,

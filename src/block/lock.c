@@ -22,6 +22,9 @@
 /* The things, as bits of a set. */
 enum { READ = 1 << 0, WRITE = 1 << 1, WRITE_SAME = 1 << 2, RESIZE = 1 << 3, THINGS = 4 };
 enum { DOES_BASE = 100, FORBIDS_BASE = 200 };
+/* How long we wait for a process that is not there any more: what it had under way when it was
+ * killed, keeps the file and its locks until the kernel has ended that. */
+enum { TRIES = 20, TRY_US = 10000 };
 
 /* Lock a byte for each of @things; 0 or -errno. */
 static int take(BlkFile *file, unsigned things, int64_t base)
@@ -74,8 +77,8 @@ static bool process_holds(const char *pid, const struct stat *st)
     return found;
 }
 
-/* Who has locked the file, in words; newly allocated.  Our own process would find itself through
- * the descriptor that is asking, and comes last. */
+/* Who has locked the file, in words, newly allocated; NULL: it isn't to be seen.  Our own process
+ * would find itself through the descriptor that is asking, and is left out. */
 static char *find_holder(const struct stat *st)
 {
     g_autoptr(GDir) processes = g_dir_open("/proc", 0, NULL);
@@ -91,7 +94,14 @@ static char *find_holder(const struct stat *st)
         g_file_get_contents(path, &name, NULL, NULL);
         return g_strdup_printf("process %s (%s)", pid, name ? g_strchomp(name) : "gone by now");
     }
-    return g_strdup("this or another user's process");
+    return NULL;
+}
+
+static char *name_holder(const struct stat *st)
+{
+    char *holder = find_holder(st);
+
+    return holder ? holder : g_strdup("this or another user's process");
 }
 
 static bool is_unsupported(int result)
@@ -108,22 +118,41 @@ char *blk_holder(Blk *blk)
         file->host->stat(file->host->opaque, file->fd, &st)) {
         return NULL;
     }
-    return find_holder(&st);
+    return name_holder(&st);
+}
+
+/* 0, 1: another holds a lock that ours is against, or -errno. */
+static int try(BlkFile *file)
+{
+    unsigned does = file->read_only ? READ : READ | WRITE | RESIZE;
+    unsigned forbids = WRITE | RESIZE;
+    int result = take(file, does, DOES_BASE);
+
+    result = result ? result : take(file, forbids, FORBIDS_BASE);
+    result = result ? result : is_taken(file, does, FORBIDS_BASE);
+    return result ? result : is_taken(file, forbids, DOES_BASE);
 }
 
 bool blk_lock(BlkFile *file, BlkLock how, GError **error)
 {
-    unsigned does = file->read_only ? READ : READ | WRITE | RESIZE;
-    unsigned forbids = WRITE | RESIZE;
-    struct stat st;
+    g_autofree char *holder = NULL;
+    int result = 1;
 
     if (how == BLK_LOCK_NONE || !file->host->lock || !file->host->is_locked) {
         return true;
     }
-    int result = take(file, does, DOES_BASE);
-    result = result ? result : take(file, forbids, FORBIDS_BASE);
-    result = result ? result : is_taken(file, does, FORBIDS_BASE);
-    result = result ? result : is_taken(file, forbids, DOES_BASE);
+    for (unsigned i = 0; i < TRIES && !holder && result > 0; i++) {
+        struct stat st;
+        if (i) {
+            g_usleep(TRY_US);
+        }
+        result = try(file);
+        if (result > 0) {
+            holder = file->host->stat(file->host->opaque, file->fd, &st) == 0
+                         ? find_holder(&st)
+                         : g_strdup("another process");
+        }
+    }
     if (result == 0 || is_unsupported(result)) {
         return true;
     }
@@ -131,10 +160,8 @@ bool blk_lock(BlkFile *file, BlkLock how, GError **error)
         set_error_errno(error, -result, "cannot lock disk '%s'", file->path);
         return false;
     }
-    g_autofree char *holder = file->host->stat(file->host->opaque, file->fd, &st) == 0
-                                  ? find_holder(&st)
-                                  : g_strdup("another process");
-    set_error(error, "cannot use disk '%s': %s is using it%s", file->path, holder,
+    set_error(error, "cannot use disk '%s': %s is using it%s", file->path,
+              holder ? holder : "this or another user's process",
               file->read_only ? " and may write to it" : ": end that first");
     return false;
 }

@@ -52,7 +52,8 @@ typedef struct DiskConfig {
     DiskFault read_fault, write_fault;
     unsigned boot; /* its place in the boot order, from 1 on; 0: not said */
     DiskBus bus;
-    bool cdrom; /* a CD-ROM drive, on SATA, and its first medium */
+    bool cdrom;      /* a CD-ROM drive, on SATA, and its first medium */
+    unsigned queues; /* 0: one per CPU */
 } DiskConfig;
 
 typedef enum SerialKind {

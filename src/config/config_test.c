@@ -76,6 +76,8 @@ static const struct {
     { "--disk a,detect-zeroes=", "detect-zeroes '' can't be: it is one of off|on|unmap" },
     { "--disk a,rerror=halt", "rerror 'halt' can't be: it is one of report|ignore|stop|enospc" },
     { "--disk a,werror=0", "werror '0' can't be" },
+    { "--disk a,queues=0", "--disk: queues '0'" },
+    { "--disk a,queues=9", "--disk: queues '9'" },
     { "--disk a,", "unknown setting ''" },
     { "--serial stdoi", "--serial 'stdoi' must be stdio, none, unix:PATH or file:PATH" },
     { "--serial unix:", "--serial 'unix:' names no path" },

@@ -99,12 +99,29 @@ static bool set_bus(void *target, const char *value, GError **error)
     return choose(value, "bus", "virtio|sata", &((DiskConfig *)target)->bus, error);
 }
 
+static bool set_queues(void *target, const char *value, GError **error)
+{
+    uint64_t queues = 0;
+
+    if (!number_parse(value, "--disk: queues", 1, CONFIG_DISK_QUEUES_MAX, &queues, error)) {
+        return false;
+    }
+    ((DiskConfig *)target)->queues = (unsigned)queues;
+    return true;
+}
+
 static const WordSetting settings[] = {
-    { "format", "raw|qcow2", set_format },   { "readonly", "on|off", set_readonly },
-    { "cache", CACHES, set_cache },          { "discard", "on|off", set_discard },
-    { "detect-zeroes", ZEROES, set_zeroes }, { "rerror", FAULTS, set_rerror },
-    { "werror", FAULTS, set_werror },        { "boot", "N", set_boot },
-    { "bus", "virtio|sata", set_bus },       { 0 },
+    { "format", "raw|qcow2", set_format },
+    { "readonly", "on|off", set_readonly },
+    { "cache", CACHES, set_cache },
+    { "discard", "on|off", set_discard },
+    { "detect-zeroes", ZEROES, set_zeroes },
+    { "rerror", FAULTS, set_rerror },
+    { "werror", FAULTS, set_werror },
+    { "boot", "N", set_boot },
+    { "bus", "virtio|sata", set_bus },
+    { "queues", "N", set_queues },
+    { 0 },
 };
 
 static const WordSetting cdrom_settings[] = {

@@ -28,7 +28,8 @@ enum {
     CONFIG_SOCKET_MAX = 107,         /* sun_path, less the final 0 */
     CONFIG_NETS_MAX = 6,             /* slots of virtio-mmio that board micro keeps for networks */
     CONFIG_NET_QUEUES_MAX = 4,
-    CONFIG_FORWARDS_MAX = 256, /* each is a descriptor of insula-net */
-    CONFIG_MTU_MIN = 68,       /* IPv4 takes no less, and an IP packet is no longer */
+    CONFIG_DISK_QUEUES_MAX = 8, /* as VIRTIO_BLK_MAX_QUEUES */
+    CONFIG_FORWARDS_MAX = 256,  /* each is a descriptor of insula-net */
+    CONFIG_MTU_MIN = 68,        /* IPv4 takes no less, and an IP packet is no longer */
     CONFIG_MTU_MAX = 65535,
 };

@@ -500,7 +500,8 @@ static const Option table[] = {
                 "stop (the machine is paused; when it goes on, it is tried again), or enospc (stop "
                 "if the host has no room, else report; the default of werror). "
                 "bus=sata, on a pc, is for systems without virtio: up to 6, CD-ROMs included. "
-                "A comma in the file's name is written twice.",
+                "queues is how many the guest may fill at the same time: 1 to 8, by default one "
+                "per CPU. A comma in the file's name is written twice.",
       .repeats = true,
       .parse = parse_disk },
     { .name = "cdrom",

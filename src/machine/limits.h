@@ -40,8 +40,10 @@ enum { ELF_MAX_SEGMENTS = 64, ELF_MAX_NOTES = 65536 };
  * stack that a chain's copy takes (10 KiB); a NIC wants 256 packets on their way. */
 enum { VIRTQ_MAX_SIZE = 256, VIRTIO_MAX_QUEUES = 9 };
 
-/* A disk's queue: 128 gives Linux 126 segments per request, which the block layer takes at once. */
-enum { VIRTIO_BLK_QUEUE_SIZE = 128 };
+/* A disk's queue: 128 gives Linux 126 segments per request, which the block layer takes at once.
+ * Queues, of which each vCPU may have one; and requests of one disk that run at the same time (20
+ * KiB of ours each): more wait in the queues. */
+enum { VIRTIO_BLK_QUEUE_SIZE = 128, VIRTIO_BLK_MAX_QUEUES = 8, VIRTIO_BLK_FLIGHTS_MAX = 256 };
 
 /* Random bytes per request: a guest asks for 64; more would let it drain the host's time. */
 enum { RNG_MAX_REPLY = 4096 };

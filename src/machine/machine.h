@@ -24,6 +24,7 @@
 #include "machine/core/power.h"
 
 typedef struct Blk Blk;
+typedef struct BlkAio BlkAio;
 typedef struct Clock Clock;
 typedef struct DeviceClass DeviceClass;
 typedef struct Display Display;
@@ -50,7 +51,8 @@ typedef struct MachineDisk {
     const char *serial; /* what the guest reads as its id, up to 20 characters; NULL: "insula-N" */
     MachineDiskKind kind; /* pc: SATA and CD-ROM, too, as many as MachineBoard.max_sata */
     DiskOnError on_read_error, on_write_error;
-    unsigned boot; /* pc: its place in the boot order, from 1 on; 0: not said */
+    unsigned queues; /* 0: one per vCPU */
+    unsigned boot;   /* pc: its place in the boot order, from 1 on; 0: not said */
 } MachineDisk;
 
 typedef struct MachineNet {
@@ -107,6 +109,7 @@ typedef struct MachineConfig {
     bool restore;        /* machine_load() follows: nothing is loaded, a kernel need not be named */
     const MachineDisk *disks;
     size_t n_disks;
+    BlkAio *aio; /* of all disks, also of those that come later; outlives the machine; or NULL */
     const MachineNet *nets;
     size_t n_nets;
     bool watchdog; /* pc: it has one */

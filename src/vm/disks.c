@@ -40,7 +40,8 @@ static const char *format_of(const DiskConfig *disk, GError **error)
     return format ? format : "raw";
 }
 
-bool disks_open(const VmConfig *config, GPtrArray *blks, MachineDisk *ret, GError **error)
+bool disks_open(const VmConfig *config, BlkAio *aio, GPtrArray *blks, MachineDisk *ret,
+                GError **error)
 {
     for (unsigned i = 0; i < config->disks->len; i++) {
         const DiskConfig *disk = g_ptr_array_index(config->disks, i);
@@ -51,6 +52,7 @@ bool disks_open(const VmConfig *config, GPtrArray *blks, MachineDisk *ret, GErro
             .cache = (BlkCache)disk->cache,
             .keep_discard = disk->keep_discard,
             .detect = (BlkDetect)disk->zeroes,
+            .aio = aio,
         };
         Blk *blk = options.format ? blk_chain_open(&options, error) : NULL;
         if (!blk) {
@@ -61,6 +63,7 @@ bool disks_open(const VmConfig *config, GPtrArray *blks, MachineDisk *ret, GErro
             .blk = blk,
             .on_read_error = (DiskOnError)disk->read_fault,
             .on_write_error = (DiskOnError)disk->write_fault,
+            .queues = disk->queues,
             .boot = disk->boot,
             .kind = disk->cdrom              ? MACHINE_CDROM
                     : disk->bus == DISK_SATA ? MACHINE_DISK_SATA

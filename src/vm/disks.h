@@ -10,6 +10,7 @@
 #include "machine/machine.h"
 
 /* Open all, appending each Blk to @blks; @ret has room for them. */
-bool disks_open(const VmConfig *config, GPtrArray *blks, MachineDisk *ret, GError **error);
+bool disks_open(const VmConfig *config, BlkAio *aio, GPtrArray *blks, MachineDisk *ret,
+                GError **error);
 /* Say that a disk has failed, if that has stopped the machine. */
 void disks_report(const DiskError *error);

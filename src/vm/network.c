@@ -147,8 +147,11 @@ static bool start_user(Network *network, const NetConfig *config, const uint8_t 
 
 static bool ask(Network *network, const NetRequest *request, NetReply *ret_reply, GError **error)
 {
-    if (send(network->control, request, sizeof(*request), MSG_NOSIGNAL) != sizeof(*request) ||
-        recv(network->control, ret_reply, sizeof(*ret_reply), MSG_TRUNC) != sizeof(*ret_reply)) {
+    /* the kernel interrupts who waits with a limit, when it takes a ring of io_uring apart */
+    if (TEMP_FAILURE_RETRY(send(network->control, request, sizeof(*request), MSG_NOSIGNAL)) !=
+            sizeof(*request) ||
+        TEMP_FAILURE_RETRY(recv(network->control, ret_reply, sizeof(*ret_reply), MSG_TRUNC)) !=
+            sizeof(*ret_reply)) {
         set_error(error, "insula-net doesn't answer: the guest has no network");
         return false;
     }

@@ -148,7 +148,8 @@ static bool open_as_raw(const Qmp *qmp, QmpNode *node, GError **error)
     const BlkOptions options = { .path = node->filename,
                                  .format = "raw",
                                  .read_only = node->read_only,
-                                 .host = fd_sets_host(qmp->fds) };
+                                 .host = fd_sets_host(qmp->fds),
+                                 .aio = vm_aio(qmp->vm) };
 
     if (!node->blk) {
         node->blk = blk_open(&options, error);

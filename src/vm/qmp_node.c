@@ -204,6 +204,7 @@ static Blk *open_image(const Qmp *qmp, const char *format, const QmpNode *file, 
         .keep_discard = strcmp(discard, "unmap") != 0,
         .no_backing = json_object_has_member(options, "backing"),
         .host = fd_sets_host(qmp->fds),
+        .aio = vm_aio(qmp->vm),
     };
 
     return image.no_backing ? blk_open(&image, error) : blk_chain_open(&image, error);

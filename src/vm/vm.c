@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "block/aio.h"
 #include "block/block.h"
 #include "common/clock.h"
 #include "common/error.h"
@@ -87,6 +88,7 @@ struct Vm {
     char *save_path;     /* of --save, or NULL */
     Log log;
     Clock *clock;
+    BlkAio *aio;         /* of all disks */
     GPtrArray *disks;    /* of Blk */
     GPtrArray *networks; /* of Network */
     GPtrArray *forwards; /* of ForwardConfig */
@@ -816,6 +818,11 @@ int vm_cpu_thread(const Vm *vm, unsigned cpu)
     return __atomic_load_n(&vm->cpus[cpu].thread_id, __ATOMIC_RELAXED);
 }
 
+BlkAio *vm_aio(const Vm *vm)
+{
+    return vm->aio;
+}
+
 const GPtrArray *vm_disks(const Vm *vm)
 {
     return vm->disks;
@@ -1064,7 +1071,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
                                   .check_every = config->check_every,
                                   .code_limit = config->code_cache };
 
-    if (!disks_open(config, vm->disks, disks, error)) {
+    if (!disks_open(config, vm->aio, vm->disks, disks, error)) {
         return false;
     }
     vm->serial = stream_new(&config->serial, "serial", &keys);
@@ -1091,6 +1098,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .watchdog = config->watchdog != WATCHDOG_ABSENT,
         .restore = vm->restored != NULL,
         .disks = disks,
+        .aio = vm->aio,
         .n_disks = vm->disks->len,
         .nets = cards,
         .n_nets = vm->networks->len,
@@ -1141,6 +1149,7 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
     vm->raw_fd = stdio ? STDIN_FILENO : -1;
     vm->clock = clock_new_host();
     clock_pause(vm->clock);
+    vm->aio = blk_aio_new(BLK_AIO_USUAL);
     vm->disks = g_ptr_array_new_with_free_func((GDestroyNotify)blk_close);
     vm->networks = g_ptr_array_new_with_free_func((GDestroyNotify)network_free);
     vm->forwards = g_ptr_array_ref(config->forwards);
@@ -1272,6 +1281,7 @@ void vm_free(Vm *vm)
     g_ptr_array_unref(vm->forwards);
     g_ptr_array_unref(vm->disks);
     g_clear_pointer(&vm->trays, g_ptr_array_unref);
+    blk_aio_free(vm->aio);
     state_file_free(vm->restored);
     clock_free(vm->clock);
     g_main_loop_unref(vm->loop);

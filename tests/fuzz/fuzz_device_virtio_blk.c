@@ -85,7 +85,7 @@ static void make(FuzzRig *rig)
                             disk_preadv, disk_pwritev, disk_fdatasync, disk_close };
     disk->blk = blk_open(&(BlkOptions){ .path = "fuzz", .host = &disk->host }, NULL);
     rig->extra = disk;
-    rig->device = &virtio_blk_new(&slot, disk->blk, "fuzz")->device;
+    rig->device = &virtio_blk_new(&slot, disk->blk, "fuzz", 2)->device;
 }
 
 static void done(FuzzRig *rig)

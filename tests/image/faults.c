@@ -114,13 +114,13 @@ static void crash_around_flush(Work *work)
     crash->kept = blk_bench_settle(&crash->bench, &crash->base);
 }
 
-static Crash *crash_new(const WorkKind *kind, guint32 with)
+static Crash *crash_new(const WorkKind *kind, const WorkMix *mix, guint32 with)
 {
     Crash *crash = g_new0(Crash, 1);
 
     blk_bench_init(&crash->bench);
     blk_bench_init(&crash->base);
-    work_init(&crash->work, kind, &work_usual, &crash->bench.host, &crash->model, with);
+    work_init(&crash->work, kind, mix, &crash->bench.host, &crash->model, with);
     crash->work.flushed = crash_around_flush;
     crash->work.opaque = crash;
     crash->per_flush = CRASHES_PER_FLUSH;
@@ -153,16 +153,27 @@ static void crash_until(Crash *crash, unsigned states)
     }
 }
 
-static void test_crash(gconstpointer data)
+static void crash_kind(const WorkKind *kind, const WorkMix *mix)
 {
-    Crash *crash = crash_new(data, seed);
+    Crash *crash = crash_new(kind, mix, seed);
 
     crash->ask_qemu = has_qemu();
-    crash_until(crash, CRASH_STATES * times);
+    crash_until(crash, (mix->together && times == 1 ? CRASH_STATES / 4 : CRASH_STATES) * times);
     g_test_message("%u states, %u wrong, %u clusters lost", crash->states, crash->wrong,
                    crash->leaks);
     g_assert_cmpuint(crash->wrong, ==, 0);
     crash_free(crash);
+}
+
+static void test_crash(gconstpointer data)
+{
+    crash_kind(data, &work_usual);
+}
+
+/* The same with requests that end in any order. */
+static void test_crash_together(gconstpointer data)
+{
+    crash_kind(data, &work_together);
 }
 
 /* A sync that is left out is seen, whichever of a flush's it is. */
@@ -171,7 +182,7 @@ static void test_missing_barrier(gconstpointer data)
     unsigned wrong = 0, states = 0;
 
     for (unsigned i = 0; i < WORK_KINDS && !wrong; i++) {
-        Crash *crash = crash_new(&work_kinds[i], seed);
+        Crash *crash = crash_new(&work_kinds[i], i % 2 ? &work_usual : &work_together, seed);
         crash->drop = GPOINTER_TO_UINT(data);
         crash_until(crash, CRASH_STATES);
         wrong += crash->wrong;
@@ -195,6 +206,13 @@ static const Failure failures[] = {
     { 0, false, false, false },    { -ENOSPC, false, true, false },
 };
 
+/* What is done, and to which image. */
+typedef struct Case {
+    const WorkKind *kind;
+    const WorkMix *mix;
+    unsigned step; /* one of so many calls fails in turn */
+} Case;
+
 /* Let call @at from now on fail; 0: none. */
 static void arm(BlkBench *bench, const Failure *how, unsigned at)
 {
@@ -208,10 +226,9 @@ static void arm(BlkBench *bench, const Failure *how, unsigned at)
 
 /* Do the work with call @at failing.  What is wrong then, newly allocated; *@ret_calls were made
  * that could fail. */
-static char *work_with_error(const WorkKind *kind, const Failure *how, unsigned at,
-                             unsigned *ret_calls)
+static char *work_with_error(const Case *c, const Failure *how, unsigned at, unsigned *ret_calls)
 {
-    Crash *crash = crash_new(kind, seed);
+    Crash *crash = crash_new(c->kind, c->mix, seed);
     BlkBench *bench = &crash->bench;
     char *wrong = NULL;
     bool failed_flush = false;
@@ -257,15 +274,15 @@ static char *work_with_error(const WorkKind *kind, const Failure *how, unsigned 
 }
 
 /* All calls fail in turn, each in @how, or (NULL) each in another way. */
-static char *errors_of(const WorkKind *kind, const Failure *how, unsigned *runs)
+static char *errors_of(const Case *c, const Failure *how, unsigned *runs)
 {
     const Failure none = { 0, false, false, false };
     unsigned calls = 0, unused;
-    char *wrong = work_with_error(kind, &none, 0, &calls);
+    char *wrong = work_with_error(c, &none, 0, &calls);
 
-    for (unsigned at = 1; at <= calls && !wrong; at++) {
+    for (unsigned at = 1; at <= calls && !wrong; at += c->step) {
         const Failure *this = how ? how : &failures[at % G_N_ELEMENTS(failures)];
-        wrong = work_with_error(kind, this, at, &unused);
+        wrong = work_with_error(c, this, at, &unused);
         (*runs)++;
         if (wrong) {
             g_test_message("call %u, error %d%s: %s", at, this->result,
@@ -275,23 +292,35 @@ static char *errors_of(const WorkKind *kind, const Failure *how, unsigned *runs)
     return wrong;
 }
 
-static void test_errors(gconstpointer data)
+static void errors_of_kind(const WorkKind *kind, const WorkMix *mix)
 {
+    const Case c = { kind, mix, mix->together && times == 1 ? 5 : 1 };
     unsigned runs = 0;
 
     for (size_t i = 0; i < (times > 1 ? G_N_ELEMENTS(failures) : 1); i++) {
-        g_autofree char *wrong = errors_of(data, times > 1 ? &failures[i] : NULL, &runs);
+        g_autofree char *wrong = errors_of(&c, times > 1 ? &failures[i] : NULL, &runs);
         g_assert_cmpstr(wrong, ==, NULL);
     }
     g_test_message("%u runs", runs);
+}
+
+static void test_errors(gconstpointer data)
+{
+    errors_of_kind(data, &work_usual);
+}
+
+static void test_errors_together(gconstpointer data)
+{
+    errors_of_kind(data, &work_together);
 }
 
 /* A write that is only said to have been done is seen. */
 static void test_lost_writes(void)
 {
     const Failure lost = { 0, false, false, true };
+    const Case c = { &work_kinds[1], &work_usual, 1 };
     unsigned runs = 0;
-    g_autofree char *wrong = errors_of(&work_kinds[1], &lost, &runs);
+    g_autofree char *wrong = errors_of(&c, &lost, &runs);
 
     g_assert_nonnull(wrong);
 }
@@ -323,7 +352,7 @@ static void fill_up(Crash *crash)
 static void test_full(gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
-    Crash *crash = crash_new(data, seed);
+    Crash *crash = crash_new(data, &work_usual, seed);
 
     for (unsigned i = 0; i < FULL_CYCLES * times; i++) {
         fill_up(crash);
@@ -417,7 +446,9 @@ int main(int argc, char **argv)
     times = more ? (unsigned)MAX(atoi(more), 1) : 1;
     printf("# INSULA_SEED=%u\n", seed);
     add_for_kinds("crash", test_crash);
+    add_for_kinds("crash-together", test_crash_together);
     add_for_kinds("error", test_errors);
+    add_for_kinds("error-together", test_errors_together);
     add_for_kinds("full", test_full);
     g_test_add_func("/image/growth", test_growth);
     g_test_add_data_func("/image/seen/first-sync", GUINT_TO_POINTER(1), test_missing_barrier);

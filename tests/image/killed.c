@@ -16,7 +16,7 @@
 
 #include "work.h"
 
-enum { KILLS = 200, KILLS_OF_SNAPSHOTS = 100, LIFE_US = 12000, START_MS = 10000 };
+enum { KILLS = 200, KILLS_OF_SNAPSHOTS = 100, LIFE_US = 12000, START_MS = 10000, PATIENCE = 100 };
 
 typedef struct Shared {
     Model model;
@@ -32,6 +32,7 @@ typedef struct Case {
 
 static const Case cases[] = {
     { "/image/killed/work", &work_usual, KILLS, false },
+    { "/image/killed/together", &work_together, KILLS / 2, false },
     { "/image/killed/snapshots", &work_of_snapshots, KILLS_OF_SNAPSHOTS, false },
     { "/image/killed/lies-are-seen", &work_usual, KILLS, true },
 };
@@ -74,6 +75,25 @@ static bool kill_one(const WorkKind *kind, const Case *c, guint32 with, Shared *
     return WIFSIGNALED(status) && shared->ready;
 }
 
+/* What a process had under way when it was killed keeps its files, and their locks, until the
+ * kernel has ended that. */
+static void wait_until_free(void)
+{
+    BlkOptions options = {
+        .path = "disk", .format = "qcow2", .read_only = true, .no_backing = true
+    };
+    Blk *blk = NULL;
+
+    for (unsigned i = 0; i < PATIENCE && !blk; i++) {
+        g_autoptr(GError) error = NULL;
+        blk = blk_open(&options, &error);
+        if (!blk && !strstr(error->message, "is using it")) {
+            break; /* what is wrong, is told by who looks */
+        }
+    }
+    blk_close(blk);
+}
+
 static char *look(const WorkKind *kind, Shared *shared, bool ask_qemu, unsigned *leaks)
 {
     BlkOptions backing = { .path = "base", .read_only = true };
@@ -81,6 +101,7 @@ static char *look(const WorkKind *kind, Shared *shared, bool ask_qemu, unsigned 
 
     options.backing = kind->backing ? &backing : NULL;
     shared->model.exact = true;
+    wait_until_free();
     if (ask_qemu) {
         int status = system("qemu-img check -q -f qcow2 disk >/dev/null 2>&1");
         if (WIFEXITED(status) && WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != 3) {

@@ -5,9 +5,11 @@
  *
  * The negative control gives room back only after it has said so.  INSULA_SECONDS: how long.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "block/aio.h"
 #include "block/bench.h"
 #include "model.h"
 
@@ -17,7 +19,8 @@ typedef struct Race {
     BlkBench bench; /* first: what its calls get is what ours get */
     BlkHost host;   /* the bench's, with slow punches */
     Blk *blk;
-    bool late; /* a punch is done after it was answered */
+    BlkAio *aio; /* the workers submit their requests; NULL: they wait for them */
+    bool late;   /* a punch is done after it was answered */
     GThreadPool *later;
     int stop;
     int wrong; /* reads that were */
@@ -62,11 +65,87 @@ static int slow_range(void *opaque, int fd, BlkHostRange how, int64_t offset, in
     return race->bench.host.range(&race->bench, fd, how, offset, len);
 }
 
+/* --- requests --- */
+
+typedef struct Sent {
+    BlkRequest request;
+    GMutex lock;
+    GCond changed;
+    bool done; /* lock: lock */
+} Sent;
+
+static void on_done(BlkRequest *request)
+{
+    Sent *sent = (Sent *)request;
+
+    g_mutex_lock(&sent->lock);
+    sent->done = true;
+    g_cond_signal(&sent->changed);
+    g_mutex_unlock(&sent->lock);
+}
+
+static int send(Race *race, const BlkRequest *request)
+{
+    Sent sent = { .request = *request };
+
+    sent.request.blk = race->blk;
+    sent.request.done = on_done;
+    g_mutex_init(&sent.lock);
+    g_cond_init(&sent.changed);
+    g_mutex_lock(&sent.lock);
+    sent.done = blk_submit(&sent.request);
+    while (!sent.done) {
+        g_cond_wait(&sent.changed, &sent.lock);
+    }
+    g_mutex_unlock(&sent.lock);
+    g_mutex_clear(&sent.lock);
+    g_cond_clear(&sent.changed);
+    return sent.request.result;
+}
+
+/* Goes on with what has ended. */
+static gpointer serve(gpointer data)
+{
+    Race *race = data;
+    int fds[BLK_AIO_FDS];
+
+    g_assert_cmpuint(blk_aio_fds(race->aio, fds), ==, 1);
+    while (__atomic_load_n(&race->stop, __ATOMIC_SEQ_CST) < 2) {
+        struct pollfd wait = { .fd = fds[0], .events = POLLIN };
+        (void)poll(&wait, 1, 10); /* interrupted, or nothing: look again */
+        blk_aio_run(race->aio);
+    }
+    return NULL;
+}
+
+static int move_cluster(Worker *worker, BlkOp op, uint64_t offset)
+{
+    Race *race = worker->race;
+    struct iovec iov = { worker->bytes, CLUSTER };
+    BlkRequest request = { .op = op, .offset = offset, .iov = &iov, .n = 1 };
+
+    if (race->aio) {
+        return send(race, &request);
+    }
+    return op == BLK_READ ? blk_read(race->blk, offset, worker->bytes, CLUSTER)
+                          : blk_write(race->blk, offset, worker->bytes, CLUSTER);
+}
+
+static int clear_cluster(const Worker *worker, uint64_t offset)
+{
+    BlkRequest request = {
+        .op = BLK_MAKE_ZERO, .offset = offset, .len = CLUSTER, .how = BLK_ZERO_UNMAP
+    };
+    Race *race = worker->race;
+
+    return race->aio ? send(race, &request) : blk_zero(race->blk, offset, CLUSTER, BLK_ZERO_UNMAP);
+}
+
 static void check_cluster(Worker *worker, unsigned cluster)
 {
     Race *race = worker->race;
     uint64_t offset = (uint64_t)cluster * CLUSTER;
-    bool right = blk_read(race->blk, offset, worker->bytes, CLUSTER) == 0;
+    bool right = move_cluster(worker, BLK_READ, offset) == 0;
 
     for (uint32_t i = 0; i < SECTORS && right; i++) {
         right = model_number(worker->bytes + i * BLK_SECTOR, cluster * SECTORS + i) ==
@@ -85,10 +164,10 @@ static void change_cluster(Worker *worker, unsigned cluster, uint32_t number)
 
     if (g_rand_int(worker->random) % 3) {
         model_fill(worker->bytes, cluster * SECTORS, SECTORS, number);
-        result = blk_write(worker->race->blk, offset, worker->bytes, CLUSTER);
+        result = move_cluster(worker, BLK_WRITE, offset);
         worker->numbers[cluster] = number;
     } else {
-        result = blk_zero(worker->race->blk, offset, CLUSTER, BLK_ZERO_UNMAP);
+        result = clear_cluster(worker, offset);
         worker->numbers[cluster] = 0;
     }
     g_assert_cmpint(result, ==, 0);
@@ -121,12 +200,15 @@ static void open_disk(Race *race, bool backing)
                          .host = &race->bench.host,
                          .size = CLUSTERS * CLUSTER,
                          .cluster = CLUSTER };
-    BlkOptions below = { .path = "base", .read_only = true, .host = &race->host };
-    BlkOptions options = { .path = "disk", .format = "qcow2", .host = &race->host };
+    BlkOptions below = { .path = "base", .read_only = true, .host = &race->host, .aio = race->aio };
+    BlkOptions options = {
+        .path = "disk", .format = "qcow2", .host = &race->host, .aio = race->aio
+    };
 
     blk_bench_init(&race->bench);
     race->host = race->bench.host;
     race->host.range = slow_range;
+    race->host.begin = NULL; /* threads do it */
     if (backing) {
         model_fill(base, 0, CLUSTERS * SECTORS, MODEL_BASE);
         blk_bench_put(&race->bench, "base", base, CLUSTERS * CLUSTER);
@@ -155,9 +237,10 @@ static void check_at_end(Race *race, Worker *workers)
 }
 
 /* How many reads were wrong. */
-static int race_for(double seconds, bool backing, bool late)
+static int race_for(double seconds, bool backing, bool late, bool submitted)
 {
-    Race race = { .late = late };
+    Race race = { .late = late, .aio = submitted ? blk_aio_new(BLK_AIO_THREADS) : NULL };
+    GThread *server = submitted ? g_thread_new("server", serve, &race) : NULL;
     g_autofree Worker *workers = g_new0(Worker, WORKERS);
     GThread *threads[WORKERS];
     gint64 end_us = g_get_monotonic_time() + (gint64)(seconds * G_USEC_PER_SEC);
@@ -182,8 +265,13 @@ static int race_for(double seconds, bool backing, bool late)
     if (!late) {
         check_at_end(&race, workers);
     }
+    if (server) {
+        __atomic_store_n(&race.stop, 2, __ATOMIC_SEQ_CST);
+        g_thread_join(server);
+    }
     g_test_message("%" G_GUINT64_FORMAT " requests", race.done);
     blk_close(race.blk);
+    blk_aio_free(race.aio);
     g_thread_pool_free(race.later, FALSE, TRUE);
     blk_bench_clear(&race.bench);
     for (unsigned i = 0; i < WORKERS; i++) {
@@ -196,12 +284,14 @@ static double seconds = 2;
 
 static void test_race(gconstpointer data)
 {
-    g_assert_cmpint(race_for(seconds, data != NULL, false), ==, 0);
+    unsigned how = GPOINTER_TO_UINT(data);
+
+    g_assert_cmpint(race_for(seconds, how & 1, false, how & 2), ==, 0);
 }
 
 static void test_late_is_seen(void)
 {
-    g_assert_cmpint(race_for(20, false, true), >, 0);
+    g_assert_cmpint(race_for(20, false, true, false), >, 0);
 }
 
 int main(int argc, char **argv)
@@ -212,6 +302,8 @@ int main(int argc, char **argv)
     seconds = said ? MAX(atof(said), 0.1) : seconds;
     g_test_add_data_func("/image/race/alone", NULL, test_race);
     g_test_add_data_func("/image/race/overlay", GINT_TO_POINTER(1), test_race);
+    g_test_add_data_func("/image/race/submitted", GINT_TO_POINTER(2), test_race);
+    g_test_add_data_func("/image/race/submitted-overlay", GINT_TO_POINTER(3), test_race);
     g_test_add_func("/image/race/late-punches-are-seen", test_late_is_seen);
     return g_test_run();
 }

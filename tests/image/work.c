@@ -5,6 +5,7 @@
 #include "work.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "block/driver.h"
@@ -27,6 +28,8 @@ const WorkKind work_kinds[WORK_KINDS] = {
 
 const WorkMix work_usual = { 48, 12, 8, 8, 16, 4, 4 };
 const WorkMix work_of_snapshots = { 30, 5, 5, 5, 10, 40, 5 };
+const WorkMix work_together = { 48, 12, 8, 8, 16, 4, 4, .together = true };
+enum { TOGETHER = 3 };
 
 static void fill_base(Work *work, const BlkHost *host, const char *path, uint32_t sectors)
 {
@@ -62,11 +65,17 @@ void work_init(Work *work, const WorkKind *kind, const WorkMix *mix, const BlkHo
     create.format = "qcow2";
     create.host = host;
     create.replace = true;
+    if (mix->together) {
+        work->bench = host ? host->opaque : NULL;
+        work->aio = blk_aio_new(host ? BLK_AIO_MANUAL : BLK_AIO_USUAL);
+        work->options.aio = work->aio;
+    }
     if (kind->backing) {
         fill_base(work, host, base, below);
         create.backing = base;
         create.backing_format = "raw";
-        work->backing = (BlkOptions){ .path = base, .read_only = true, .host = host };
+        work->backing =
+            (BlkOptions){ .path = base, .read_only = true, .host = host, .aio = work->aio };
         work->options.backing = &work->backing;
     }
     blk_create(&create, &error);
@@ -79,6 +88,7 @@ void work_init(Work *work, const WorkKind *kind, const WorkMix *mix, const BlkHo
 void work_clear(Work *work)
 {
     blk_close(work->blk);
+    blk_aio_free(work->aio);
     g_rand_free(work->random);
     g_free(work->buf);
 }
@@ -104,10 +114,116 @@ static int end(Work *work, const ModelOp *op, int result)
     return result;
 }
 
+/* --- requests that are submitted --- */
+
+typedef struct Sent {
+    BlkRequest request;
+    Work *work;
+    struct iovec iov;
+    ModelOp op;
+} Sent;
+
+static void on_done(BlkRequest *request)
+{
+    ((Sent *)request)->work->flying--;
+}
+
+static void wait_for_some(Work *work)
+{
+    struct pollfd polls[BLK_AIO_FDS];
+    int fds[BLK_AIO_FDS];
+    unsigned n = blk_aio_fds(work->aio, fds);
+
+    for (unsigned i = 0; i < n; i++) {
+        polls[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+    }
+    if (work->bench) {
+        blk_bench_end_moves(work->bench, work->random, true);
+    } else {
+        (void)poll(polls, n, -1); /* interrupted: we come again */
+    }
+    blk_aio_run(work->aio);
+}
+
+static void send(Sent *sent)
+{
+    sent->request.blk = sent->work->blk;
+    sent->request.done = on_done;
+    sent->work->flying += !blk_submit(&sent->request);
+}
+
+static int send_and_wait(Work *work, const BlkRequest *request)
+{
+    Sent sent = { .request = *request, .work = work };
+
+    send(&sent);
+    while (work->flying) {
+        wait_for_some(work);
+    }
+    return sent.request.result;
+}
+
+/* Writes to places that don't overlap. */
+static int do_writes(Work *work)
+{
+    Sent sent[TOGETHER] = { 0 };
+    unsigned n_sent = 0;
+    int result = 0;
+
+    for (unsigned i = 0; i < TOGETHER; i++) {
+        uint32_t first, n;
+        bool apart = true;
+        choose(work, &first, &n);
+        for (unsigned k = 0; k < n_sent; k++) {
+            apart &= !ranges_overlap(first, n, sent[k].op.first, sent[k].op.n);
+        }
+        if (!apart) {
+            continue;
+        }
+        Sent *one = &sent[n_sent++];
+        *one = (Sent){ .work = work, .op = model_begin_write(work->model, first, n, false) };
+        one->iov = (struct iovec){ g_malloc(n * BLK_SECTOR), n * BLK_SECTOR };
+        model_fill(one->iov.iov_base, first, n, one->op.number);
+        one->request.op = BLK_WRITE;
+        one->request.offset = (uint64_t)first * BLK_SECTOR;
+        one->request.iov = &one->iov;
+        one->request.n = 1;
+        send(one);
+    }
+    while (work->flying) {
+        wait_for_some(work);
+    }
+    for (unsigned i = 0; i < n_sent; i++) {
+        int ended = end(work, &sent[i].op, sent[i].request.result);
+        result = result ? result : ended;
+        g_free(sent[i].iov.iov_base);
+    }
+    return result;
+}
+
+static int zero(Work *work, uint64_t offset, uint64_t len, BlkZero how)
+{
+    BlkRequest request = { .op = BLK_MAKE_ZERO, .offset = offset, .len = len, .how = how };
+
+    return work->aio ? send_and_wait(work, &request) : blk_zero(work->blk, offset, len, how);
+}
+
+static int flush(Work *work)
+{
+    BlkRequest request = { .op = BLK_FLUSH };
+
+    return work->aio ? send_and_wait(work, &request) : blk_flush(work->blk);
+}
+
+/* --- kinds of work --- */
+
 static int do_write(Work *work)
 {
     uint32_t first, n;
 
+    if (work->aio) {
+        return do_writes(work);
+    }
     choose(work, &first, &n);
     ModelOp op = model_begin_write(work->model, first, n, false);
     model_fill(work->buf, first, n, op.number);
@@ -121,7 +237,7 @@ static int do_zero(Work *work, BlkZero how)
 
     choose(work, &first, &n);
     ModelOp op = model_begin_write(work->model, first, n, true);
-    int result = blk_zero(work->blk, (uint64_t)first * BLK_SECTOR, (uint64_t)n * BLK_SECTOR, how);
+    int result = zero(work, (uint64_t)first * BLK_SECTOR, (uint64_t)n * BLK_SECTOR, how);
     if (how != BLK_ZERO_DISCARD || result) {
         return end(work, &op, result);
     }
@@ -149,7 +265,7 @@ static int do_compressed(Work *work)
 
 static int do_flush(Work *work)
 {
-    int result = work->lies ? 0 : blk_flush(work->blk);
+    int result = work->lies ? 0 : flush(work);
 
     if (!result) {
         if (work->flushed) {

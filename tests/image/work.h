@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "block/aio.h"
 #include "block/bench.h"
 #include "model.h"
 
@@ -21,8 +22,9 @@ extern const WorkKind work_kinds[WORK_KINDS];
 /* What the work consists of, in shares of the whole. */
 typedef struct WorkMix {
     unsigned write, zero, discard, compress, flush, snapshot, resize;
+    bool together; /* requests are submitted, writes several at a time; they end in any order */
 } WorkMix;
-extern const WorkMix work_usual, work_of_snapshots;
+extern const WorkMix work_usual, work_of_snapshots, work_together;
 
 typedef struct Work {
     const WorkKind *kind;
@@ -36,6 +38,9 @@ typedef struct Work {
     void (*flushed)(struct Work *work);
     void *opaque;
     uint8_t *buf;
+    BlkAio *aio;     /* with .mix->together */
+    BlkBench *bench; /* the host; NULL: the host itself */
+    unsigned flying; /* requests that were submitted */
 } Work;
 
 /* Make image "disk", based on "base" if its kind is so, on @host (NULL: the host itself, in the

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "block/aio.h"
 #include "engine/engine.h"
 #include "machine/boot/acpi.h"
 #include "machine/boot/boot.h"
@@ -52,7 +53,10 @@ struct Machine {
     MachineEvents events; /* the owner's; .power may be NULL */
     MachineEvents power;  /* what devices are given: passes on to .events */
     IoThread *io;
-    GPtrArray *devices; /* Device *, in order of creation */
+    BlkAio *aio;                        /* NULL: disks wait for their requests */
+    unsigned disk_queues;               /* of a disk that says no other number */
+    IoWatch *disk_watches[BLK_AIO_FDS]; /* of requests that have ended; NULL: none */
+    GPtrArray *devices;                 /* Device *, in order of creation */
     Pic *pic;
     Ioapic *ioapic;
     AcpiPm *pm;
@@ -74,8 +78,8 @@ struct Machine {
 /* Keep @device for reset and free; returns it.  It begins with a Device. */
 void *board_add(Machine *machine, void *device);
 /* A virtio disk at @slot; @serial if it has none of its own. */
-void board_add_disk(Machine *machine, const VirtioSlot *slot, const MachineDisk *disk,
-                    const char *serial);
+VirtioDev *board_add_disk(Machine *machine, const VirtioSlot *slot, const MachineDisk *disk,
+                          const char *serial);
 /* ISA interrupt @irq: a pin of the 8259s and its I/O APIC pin. */
 IrqLine board_isa_irq(Machine *machine, unsigned irq);
 /* INTR of the 8259s, and the I/O APIC's messages: to the engine. */

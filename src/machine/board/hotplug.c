@@ -102,27 +102,23 @@ static Port *choose(const Machine *m, const char *bus, GError **error)
     return NULL;
 }
 
-static VirtioDev *make(const Machine *m, const VirtioSlot *slot, const MachinePlug *plug)
+static VirtioDev *make(Machine *m, const VirtioSlot *slot, const MachinePlug *plug)
 {
-    const MachineDisk *disk = &plug->disk;
     VirtioNetConfig card;
-    VirtioDev *dev;
 
     switch (plug->kind) {
     case MACHINE_PLUG_DISK:
-        dev = virtio_blk_new(slot, disk->blk, disk->serial ? disk->serial : plug->id);
-        virtio_blk_on_errors(dev, disk->on_read_error, disk->on_write_error, &m->events);
-        return dev;
+        return board_add_disk(m, slot, &plug->disk, plug->id);
     case MACHINE_PLUG_NET:
         card = (VirtioNetConfig){ .port = plug->net.port,
                                   .mtu = plug->net.mtu,
                                   .pairs = plug->net.queues };
         memcpy(card.mac, plug->net.mac, sizeof(card.mac));
-        return virtio_net_new(slot, &card);
+        return board_add(m, virtio_net_new(slot, &card));
     case MACHINE_PLUG_RNG:
         break;
     }
-    return virtio_rng_new(slot);
+    return board_add(m, virtio_rng_new(slot));
 }
 
 bool machine_plug(Machine *m, const MachinePlug *plug, GError **error)
@@ -140,7 +136,7 @@ bool machine_plug(Machine *m, const MachinePlug *plug, GError **error)
                         .name = plug->id,
                         .transport = &virtio_pci,
                         .transport_opaque = port->function };
-    port->dev = board_add(m, make(m, &slot, plug));
+    port->dev = make(m, &slot, plug);
     port->id = g_strdup(plug->id);
     port->kind = plug->kind;
     device_reset(&port->dev->device);

@@ -140,12 +140,33 @@ void *board_add(Machine *m, void *device)
     return device;
 }
 
-void board_add_disk(Machine *m, const VirtioSlot *slot, const MachineDisk *disk, const char *serial)
+VirtioDev *board_add_disk(Machine *m, const VirtioSlot *slot, const MachineDisk *disk,
+                          const char *serial)
 {
-    VirtioDev *dev = virtio_blk_new(slot, disk->blk, disk->serial ? disk->serial : serial);
+    VirtioDev *dev = virtio_blk_new(slot, disk->blk, disk->serial ? disk->serial : serial,
+                                    disk->queues ? disk->queues : m->disk_queues);
 
     virtio_blk_on_errors(dev, disk->on_read_error, disk->on_write_error, &m->events);
-    board_add(m, dev);
+    return board_add(m, dev);
+}
+
+static void on_disks_done(void *opaque, unsigned events)
+{
+    Machine *m = opaque;
+
+    blk_aio_run(m->aio);
+}
+
+/* Have the I/O thread go on with requests that have ended. */
+static void watch_disks(Machine *m, BlkAio *aio)
+{
+    int fds[BLK_AIO_FDS];
+
+    m->aio = aio;
+    for (unsigned i = 0, n = aio ? blk_aio_fds(aio, fds) : 0; i < n; i++) {
+        m->disk_watches[i] = io_watch_new(m->io, fds[i], on_disks_done, m);
+        io_watch_set(m->disk_watches[i], IO_READ);
+    }
 }
 
 void machine_retry_disks(Machine *m)
@@ -331,6 +352,8 @@ Machine *machine_new(const MachineConfig *given, GError **error)
     m->events = config->events;
     m->power = (MachineEvents){ .opaque = m, .power = on_power };
     m->io = io_thread_new("io-0");
+    m->disk_queues = config->cpus;
+    watch_disks(m, config->aio);
     m->devices = g_ptr_array_new();
     for (unsigned i = 0; i < BOARD_SHARED_LINES; i++) {
         irq_merge_init(&m->shared[i], (IrqLine){ set_shared_line, m, 16 + i });
@@ -386,6 +409,9 @@ void machine_free(Machine *m)
     }
     for (unsigned i = 0; i < BOARD_SHARED_LINES; i++) {
         irq_merge_clear(&m->shared[i]);
+    }
+    for (unsigned i = 0; i < BLK_AIO_FDS; i++) {
+        io_watch_free(m->disk_watches[i]);
     }
     io_thread_free(m->io);
     boot_image_free(m->boot);

@@ -2,14 +2,18 @@
 /*
  * virtio-blk: a disk (virtio 1.2, section 5.2).
  *
- * One queue.  A request is a header that says what and where, then data, then a byte for our
- * status.  A write is only durable once a flush has been answered; for a guest that didn't
- * negotiate flushes each write is flushed before it is answered.
+ * Any number of queues, which are all alike: a guest has one per CPU.  A request is a header that
+ * says what and where, then data, then a byte for our status.  A write is only durable once a flush
+ * has been answered; for a guest that didn't negotiate flushes each write is flushed before it is
+ * answered.
  *
- * What the host can't do is reported, ignored, or stops the machine: then the request goes back to
- * the queue, and is popped again when the machine goes on.
+ * A request that was popped flies: it is given to the block layer, and lands when that has done it,
+ * in whatever order.  What the host can't do is reported, ignored, or stops the machine: then the
+ * request is parked, and flies again when the machine goes on.  A machine may be saved while some
+ * are parked.
  *
- * Threads: the queue on the I/O thread, which does the disk's I/O with the device's lock open.
+ * Threads: queues and landings on the I/O thread; the block layer is called with the device's lock
+ * open.
  */
 #include "machine/virtio/blk.h"
 
@@ -21,6 +25,7 @@ enum {
     FEATURE_RO = 5,
     FEATURE_BLK_SIZE = 6,
     FEATURE_FLUSH = 9,
+    FEATURE_MQ = 12,
     FEATURE_DISCARD = 13,
     FEATURE_WRITE_ZEROES = 14,
 };
@@ -66,6 +71,14 @@ typedef struct BlkConfig {
 } BlkConfig;
 _Static_assert(sizeof(BlkConfig) == 64, "virtio 1.2, 5.2.4, padded");
 
+/* A parked request in a saved state. */
+typedef struct Parked {
+    uint16_t queue;
+    VirtqTicket ticket;
+} Parked;
+
+typedef struct Flight Flight;
+
 typedef struct BlkDev {
     VirtioDev virtio;
     /* fixed after create */
@@ -74,8 +87,13 @@ typedef struct BlkDev {
     DiskOnError on_read_error, on_write_error;
     const MachineEvents *events; /* NULL: nobody is told */
     /* lock: virtio.device.lock */
-    bool stopped;              /* nothing is done until virtio_blk_retry() */
+    bool stopped;              /* nothing is begun until virtio_blk_retry() */
+    bool crowded;              /* a queue waits for a flight to land */
     uint64_t requests, errors; /* since reset */
+    unsigned flights;          /* that exist */
+    Flight *free, *parked;
+    uint32_t n_saved; /* of .saved: what was parked when the state was saved */
+    Parked saved[VIRTIO_BLK_FLIGHTS_MAX];
 } BlkDev;
 
 /* A request, cut out of its chain. */
@@ -86,8 +104,20 @@ typedef struct Request {
     size_t len; /* of .data */
     BlkRange ranges[VIRTIO_BLK_RANGES_MAX];
     unsigned n_ranges;
-    bool flush_too; /* a write that must be durable when it is answered */
 } Request;
+
+/* A request on its way. */
+struct Flight {
+    BlkRequest io;
+    BlkDev *dev;
+    Virtq *q;
+    Flight *next;   /* of the free ones, or the parked ones */
+    unsigned range; /* of .request.ranges, that is done now */
+    VirtqChain chain;
+    Request request;
+};
+
+/* --- what a request asks for --- */
 
 /* Cut @chain into header, data and status byte; false: it has no room for these. */
 static bool parse(const VirtqChain *chain, Request *request)
@@ -123,28 +153,13 @@ static bool is_on_disk(const BlkDev *dev, const Request *request)
            range_inside(request->header.sector * BLK_SECTOR, request->len, 0, size);
 }
 
-/* 0, a status, or -errno of the host. */
-static int read_or_write(BlkDev *dev, const Request *request)
-{
-    uint64_t offset = request->header.sector * BLK_SECTOR;
+/* The status that the request gets without being done, or GO. */
+enum { GO = 0x100, FLYING };
 
-    if (!is_on_disk(dev, request) ||
-        (request->header.type == TYPE_OUT && blk_read_only(dev->blk))) {
-        return STATUS_IOERR;
-    }
-    if (request->header.type == TYPE_IN) {
-        return blk_readv(dev->blk, offset, request->data, request->n_data);
-    }
-    int result = blk_writev(dev->blk, offset, request->data, request->n_data);
-    return result == 0 && request->flush_too ? blk_flush(dev->blk) : result;
-}
-
-/* The same for a discard, or zeros. */
-static int zero_ranges(BlkDev *dev, const Request *request)
+static int check_ranges(const BlkDev *dev, const Request *request)
 {
     bool discard = request->header.type == TYPE_DISCARD;
     uint64_t sectors = blk_size(dev->blk) / BLK_SECTOR;
-    int result = 0;
 
     if (!virtio_dev_has_feature(&dev->virtio, discard ? FEATURE_DISCARD : FEATURE_WRITE_ZEROES)) {
         return STATUS_UNSUPPORTED;
@@ -162,15 +177,7 @@ static int zero_ranges(BlkDev *dev, const Request *request)
             return STATUS_IOERR;
         }
     }
-    for (unsigned i = 0; i < request->n_ranges && !result; i++) {
-        const BlkRange *range = &request->ranges[i];
-        BlkZero how = discard                      ? BLK_ZERO_DISCARD
-                      : range->flags & RANGE_UNMAP ? BLK_ZERO_UNMAP
-                                                   : BLK_ZERO_KEEP;
-        result = blk_zero(dev->blk, range->sector * BLK_SECTOR,
-                          (uint64_t)range->sectors * BLK_SECTOR, how);
-    }
-    return result == 0 && request->flush_too ? blk_flush(dev->blk) : result;
+    return GO;
 }
 
 static void copy_serial(const BlkDev *dev, const Request *request)
@@ -184,18 +191,19 @@ static void copy_serial(const BlkDev *dev, const Request *request)
     }
 }
 
-/* Do the request: its status, or -errno of the host.  Lock: open. */
-static int execute(BlkDev *dev, const Request *request)
+/* The same for all kinds; those that need no disk are done here. */
+static int check(const BlkDev *dev, const Request *request)
 {
     switch (request->header.type) {
     case TYPE_IN:
+        return is_on_disk(dev, request) ? GO : STATUS_IOERR;
     case TYPE_OUT:
-        return read_or_write(dev, request);
+        return is_on_disk(dev, request) && !blk_read_only(dev->blk) ? GO : STATUS_IOERR;
     case TYPE_FLUSH:
-        return blk_flush(dev->blk);
+        return GO;
     case TYPE_DISCARD:
     case TYPE_WRITE_ZEROES:
-        return zero_ranges(dev, request);
+        return check_ranges(dev, request);
     case TYPE_GET_ID:
         copy_serial(dev, request);
         return STATUS_OK;
@@ -222,7 +230,7 @@ static size_t finish(const VirtqChain *chain, const Request *request, uint8_t st
     return chain->in_len;
 }
 
-/* The host answered @request with -errno @result: its status, or -1: it waits, as all do. */
+/* The host answered @request with -errno @result: its status, or -1: it is to be parked. */
 static int act_on_error(BlkDev *dev, const Request *request, int result)
 {
     bool is_write = request->header.type != TYPE_IN;
@@ -247,35 +255,233 @@ static int act_on_error(BlkDev *dev, const Request *request, int result)
     return error.action == DISK_ON_ERROR_IGNORE ? STATUS_OK : STATUS_IOERR;
 }
 
+/* --- flights --- */
+
+/* NULL: there are too many; when one lands, all queues are looked at again. */
+static Flight *take_flight(BlkDev *dev)
+{
+    Flight *flight = dev->free;
+
+    if (flight) {
+        dev->free = flight->next;
+    } else if (dev->flights < VIRTIO_BLK_FLIGHTS_MAX) {
+        flight = g_new(Flight, 1);
+        dev->flights++;
+    } else {
+        dev->crowded = true;
+        return NULL;
+    }
+    return flight;
+}
+
+static void kick_all(BlkDev *dev)
+{
+    for (unsigned i = 0; i < dev->virtio.n_queues; i++) {
+        if (dev->virtio.queues[i].ready) {
+            virtq_kick(&dev->virtio.queues[i]);
+        }
+    }
+}
+
+static void give_flight(BlkDev *dev, Flight *flight)
+{
+    flight->next = dev->free;
+    dev->free = flight;
+    if (dev->crowded) {
+        dev->crowded = false;
+        kick_all(dev);
+    }
+}
+
+static void park(BlkDev *dev, Flight *flight)
+{
+    Flight **at = &dev->parked;
+
+    while (*at) {
+        at = &(*at)->next;
+    }
+    flight->next = NULL;
+    *at = flight;
+}
+
+/* Take the first parked flight of @q, or NULL. */
+static Flight *unpark(BlkDev *dev, const Virtq *q)
+{
+    Flight **at = &dev->parked;
+
+    while (*at && (*at)->q != q) {
+        at = &(*at)->next;
+    }
+    Flight *flight = *at;
+    if (flight) {
+        *at = flight->next;
+    }
+    return flight;
+}
+
+/* @flight has its status, or -errno of the host. */
+static void land(Flight *flight, int status)
+{
+    BlkDev *dev = flight->dev;
+    const Request *request = &flight->request;
+
+    status = status < 0 ? act_on_error(dev, request, status) : status;
+    if (status < 0) {
+        park(dev, flight);
+        return;
+    }
+    size_t written = finish(&flight->chain, request, (uint8_t)status);
+    dev->requests++;
+    dev->errors += status != STATUS_OK;
+    log_line(dev->virtio.device.env.log, LOG_VIRTIO,
+             "%s: type %u sector %" G_GUINT64_FORMAT " length %zu: status %u",
+             dev->virtio.device.name, request->header.type, request->header.sector, request->len,
+             status);
+    virtq_push(flight->q, &flight->chain, written);
+    give_flight(dev, flight);
+}
+
+static void on_done(BlkRequest *io);
+
+/* What the block layer is asked for.  Lock: open, as the request is checked. */
+static void set_io(Flight *flight)
+{
+    const Request *request = &flight->request;
+    BlkRequest *io = &flight->io;
+
+    io->blk = flight->dev->blk;
+    io->done = on_done;
+    io->offset = request->header.sector * BLK_SECTOR;
+    io->iov = request->data;
+    io->n = request->n_data;
+    switch (request->header.type) {
+    case TYPE_IN:
+        io->op = BLK_READ;
+        break;
+    case TYPE_OUT:
+        io->op = BLK_WRITE;
+        break;
+    case TYPE_FLUSH:
+        io->op = BLK_FLUSH;
+        break;
+    default: {
+        const BlkRange *range = &request->ranges[flight->range];
+        io->op = BLK_MAKE_ZERO;
+        io->how = request->header.type == TYPE_DISCARD ? BLK_ZERO_DISCARD
+                  : range->flags & RANGE_UNMAP         ? BLK_ZERO_UNMAP
+                                                       : BLK_ZERO_KEEP;
+        io->offset = range->sector * BLK_SECTOR;
+        io->len = (uint64_t)range->sectors * BLK_SECTOR;
+        break;
+    }
+    }
+}
+
+/* Have it done, or what is left of its ranges: FLYING, its status, or -errno.  Lock: open. */
+static int fly(Flight *flight)
+{
+    do {
+        set_io(flight);
+        if (!blk_submit(&flight->io)) {
+            return FLYING;
+        }
+        if (flight->io.result) {
+            return flight->io.result;
+        }
+    } while (++flight->range < flight->request.n_ranges);
+    return STATUS_OK;
+}
+
+static void on_done(BlkRequest *io)
+{
+    Flight *flight = container_of(io, Flight, io);
+    BlkDev *dev = flight->dev;
+    int status = io->result;
+
+    if (!status) {
+        status = ++flight->range < flight->request.n_ranges ? fly(flight) : STATUS_OK;
+    }
+    if (status == FLYING) {
+        return;
+    }
+    g_mutex_lock(&dev->virtio.device.lock);
+    if (virtq_release(flight->q)) {
+        land(flight, status);
+    } else {
+        give_flight(dev, flight);
+    }
+    g_mutex_unlock(&dev->virtio.device.lock);
+}
+
+/* Begin @flight. */
+static void take_off(Flight *flight)
+{
+    BlkDev *dev = flight->dev;
+    Virtq *q = flight->q;
+    int status = check(dev, &flight->request);
+
+    if (status != GO) {
+        land(flight, status);
+        return;
+    }
+    virtq_hold(q);
+    g_mutex_unlock(&dev->virtio.device.lock);
+    status = fly(flight);
+    g_mutex_lock(&dev->virtio.device.lock);
+    if (status == FLYING) {
+        return;
+    }
+    if (virtq_release(q)) {
+        land(flight, status);
+    } else {
+        give_flight(dev, flight);
+    }
+}
+
+/* Begin those that were parked, and then what is new. */
+static void serve(BlkDev *dev, Virtq *q)
+{
+    Flight *flight;
+
+    while (!dev->stopped && (flight = unpark(dev, q))) {
+        take_off(flight);
+    }
+    while (!dev->stopped && (flight = take_flight(dev))) {
+        if (!virtq_pop(q, &flight->chain)) {
+            give_flight(dev, flight);
+            return;
+        }
+        flight->dev = dev;
+        flight->q = q;
+        flight->range = flight->request.n_ranges = flight->request.n_data = 0;
+        flight->io.durable = !virtio_dev_has_feature(&dev->virtio, FEATURE_FLUSH);
+        if (!parse(&flight->chain, &flight->request)) {
+            virtio_dev_broken(&dev->virtio, "request without header or status");
+            give_flight(dev, flight);
+            return;
+        }
+        take_off(flight);
+    }
+}
+
 static void on_kick(VirtioDev *virtio, Virtq *q)
 {
     BlkDev *dev = container_of(virtio, BlkDev, virtio);
-    VirtqChain chain;
 
-    while (!dev->stopped && virtq_pop(q, &chain)) {
-        Request request = { .flush_too = !virtio_dev_has_feature(virtio, FEATURE_FLUSH) };
-        if (!parse(&chain, &request)) {
-            virtio_dev_broken(virtio, "request without header or status");
-            return;
-        }
-        virtq_begin_io(q);
-        int status = execute(dev, &request);
-        if (!virtq_end_io(q)) {
-            return;
-        }
-        status = status < 0 ? act_on_error(dev, &request, status) : status;
-        if (status < 0) {
-            virtq_unpop(q, chain.ticket);
-            return;
-        }
-        size_t written = finish(&chain, &request, (uint8_t)status);
-        dev->requests++;
-        dev->errors += status != STATUS_OK;
-        log_line(virtio->device.env.log, LOG_VIRTIO,
-                 "%s: type %u sector %" G_GUINT64_FORMAT " length %zu: status %u",
-                 virtio->device.name, request.header.type, request.header.sector, request.len,
-                 status);
-        virtq_push(q, &chain, written);
+    blk_batch_begin(dev->blk);
+    serve(dev, q);
+    virtq_begin_io(q);
+    blk_batch_end(dev->blk);
+    virtq_end_io(q);
+}
+
+static void stopped(VirtioDev *virtio, Virtq *q)
+{
+    BlkDev *dev = container_of(virtio, BlkDev, virtio);
+    Flight *flight;
+
+    while ((flight = unpark(dev, q))) {
+        give_flight(dev, flight);
     }
 }
 
@@ -287,12 +493,77 @@ static void reset(VirtioDev *virtio)
     dev->stopped = false;
 }
 
+static void destroy(VirtioDev *virtio)
+{
+    BlkDev *dev = container_of(virtio, BlkDev, virtio);
+
+    while (dev->free) {
+        Flight *flight = dev->free;
+        dev->free = flight->next;
+        g_free(flight);
+    }
+}
+
+/* --- saving --- */
+
+static void pause_dev(Device *device, bool on)
+{
+    BlkDev *dev = container_of(device, BlkDev, virtio.device);
+
+    virtio_dev_pause(device, on);
+    if (on) {
+        dev->n_saved = 0;
+        for (const Flight *flight = dev->parked; flight; flight = flight->next) {
+            dev->saved[dev->n_saved++] =
+                (Parked){ (uint16_t)flight->q->index, flight->chain.ticket };
+        }
+    }
+}
+
+/* Park again what was parked; it flies when its queue is looked at, which the core has asked for.
+ * What can't be found again the guest must give up. */
+static bool loaded(VirtioDev *virtio, GError **error)
+{
+    BlkDev *dev = container_of(virtio, BlkDev, virtio);
+
+    for (unsigned i = 0; i < dev->n_saved; i++) {
+        const Parked *from = &dev->saved[i];
+        Flight *flight = take_flight(dev);
+        if (!flight) {
+            break;
+        }
+        flight->dev = dev;
+        flight->q = &virtio->queues[from->queue];
+        flight->range = flight->request.n_ranges = flight->request.n_data = 0;
+        flight->io.durable = !virtio_dev_has_feature(virtio, FEATURE_FLUSH);
+        if (virtq_pop_again(flight->q, from->ticket, &flight->chain) &&
+            parse(&flight->chain, &flight->request)) {
+            park(dev, flight);
+        } else {
+            give_flight(dev, flight);
+            virtio_dev_broken(virtio, "a request that waited is lost");
+        }
+    }
+    return true;
+}
+
 static const SavedField saved[] = {
     VIRTIO_SAVED(BlkDev),
     SAVED(BlkDev, requests),
     SAVED(BlkDev, errors),
+    SAVED_RANGE(BlkDev, n_saved, 0, VIRTIO_BLK_FLIGHTS_MAX),
+    SAVED_EACH_RANGE(BlkDev, saved, queue, 0, VIRTIO_BLK_MAX_QUEUES - 1),
+    SAVED_EACH(BlkDev, saved, ticket.id),
+    SAVED_EACH(BlkDev, saved, ticket.slots),
+    SAVED_EACH(BlkDev, saved, ticket.table_len),
+    SAVED_EACH(BlkDev, saved, ticket.table_gpa),
     { 0 },
 };
+
+#define REQUESTS                                                                                   \
+    {                                                                                              \
+        .name = "requests", .size = QUEUE_SIZE, .on_kick = on_kick                                 \
+    }
 
 const VirtioClass virtio_blk_class = {
     .device = {
@@ -302,22 +573,27 @@ const VirtioClass virtio_blk_class = {
         .saved = saved,
         .reset = virtio_dev_reset,
         .loaded = virtio_dev_loaded,
-        .pause = virtio_dev_pause,
+        .pause = pause_dev,
         .destroy = virtio_dev_destroy,
     },
     .device_id = 2,
-    .queues = { { .name = "requests", .size = QUEUE_SIZE, .on_kick = on_kick } },
+    .queues = { REQUESTS, REQUESTS, REQUESTS, REQUESTS, REQUESTS, REQUESTS, REQUESTS, REQUESTS },
     .reset = reset,
+    .stopped = stopped,
+    .loaded = loaded,
+    .destroy = destroy,
 };
 
-VirtioDev *virtio_blk_new(const VirtioSlot *slot, Blk *blk, const char *serial)
+VirtioDev *virtio_blk_new(const VirtioSlot *slot, Blk *blk, const char *serial, unsigned queues)
 {
-    uint64_t features = 1U << FEATURE_SEG_MAX | 1U << FEATURE_BLK_SIZE | 1U << FEATURE_FLUSH;
+    uint64_t features =
+        1U << FEATURE_SEG_MAX | 1U << FEATURE_BLK_SIZE | 1U << FEATURE_FLUSH | 1U << FEATURE_MQ;
     uint64_t room = 1U << FEATURE_DISCARD | 1U << FEATURE_WRITE_ZEROES;
     BlkConfig config = {
         .capacity = blk_size(blk) / BLK_SECTOR,
         .seg_max = SEGMENTS,
         .blk_size = BLK_SECTOR,
+        .num_queues = (uint16_t)CLAMP(queues, 1, VIRTIO_BLK_MAX_QUEUES),
         .max_discard_sectors = VIRTIO_BLK_RANGE_SECTORS_MAX,
         .max_discard_seg = VIRTIO_BLK_RANGES_MAX,
         .discard_sector_alignment = 1,
@@ -330,6 +606,7 @@ VirtioDev *virtio_blk_new(const VirtioSlot *slot, Blk *blk, const char *serial)
     BlkDev *dev = virtio_dev_new(&virtio_blk_class, slot, features);
     dev->blk = blk;
     memcpy(dev->serial, serial, MIN(strlen(serial), sizeof(dev->serial)));
+    virtio_dev_set_queues(&dev->virtio, config.num_queues);
     virtio_dev_set_config(&dev->virtio, &config, sizeof(config));
     return &dev->virtio;
 }
@@ -363,9 +640,7 @@ void virtio_blk_retry(VirtioDev *virtio)
     g_mutex_lock(&virtio->device.lock);
     if (dev->stopped) {
         dev->stopped = false;
-        if (virtio->queues[0].ready) {
-            virtq_kick(&virtio->queues[0]);
-        }
+        kick_all(dev);
     }
     g_mutex_unlock(&virtio->device.lock);
 }

@@ -248,7 +248,7 @@ typedef struct BlkRig {
 
 static VirtioDev *make_blk(const VirtioSlot *slot, void *opaque)
 {
-    return virtio_blk_new(slot, opaque, "serial-that-is-longer-than-twenty");
+    return virtio_blk_new(slot, opaque, "serial-that-is-longer-than-twenty", 2);
 }
 
 static void blk_rig_init(BlkRig *rig, bool read_only)

@@ -34,6 +34,8 @@ bool virtq_start(Virtq *q)
 
 void virtq_stop(Virtq *q)
 {
+    const VirtioClass *class = container_of(q->dev->device.class, VirtioClass, device);
+
     q->draining++;
     while (q->in_flight) {
         g_cond_wait(&q->dev->drained, &q->dev->device.lock);
@@ -42,6 +44,9 @@ void virtq_stop(Virtq *q)
     q->ready = false;
     q->kicked = false;
     q->desc = q->driver = q->device = NULL;
+    if (class->stopped) {
+        class->stopped(q->dev, q);
+    }
 }
 
 /* --- chains in work --- */
@@ -178,6 +183,18 @@ void virtq_unpop(Virtq *q, VirtqTicket ticket)
         q->outstanding -= ticket.slots;
         q->budget++;
     }
+}
+
+bool virtq_pop_again(Virtq *q, VirtqTicket ticket, VirtqChain *chain)
+{
+    virtq_chain_clear(chain);
+    if (!q->ready || !ticket.slots || ticket.slots > q->size - q->outstanding ||
+        q->ring->fetch_again(q, ticket, chain)) {
+        return false;
+    }
+    chain->ticket = ticket;
+    q->outstanding += ticket.slots;
+    return true;
 }
 
 void virtq_fill_ticket(Virtq *q, VirtqTicket ticket, size_t written)

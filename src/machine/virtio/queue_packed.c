@@ -100,6 +100,8 @@ static const char *collect_indirect(const Virtq *q, const Descriptor *d, VirtqCh
     uint32_t n = 0;
     const char *wrong = virtq_indirect(q, d, &table, &n);
 
+    chain->ticket.table_gpa = d->gpa;
+    chain->ticket.table_len = d->len;
     if (!wrong && n > q->size) {
         return "chain longer than the queue";
     }
@@ -119,6 +121,7 @@ static const char *fetch(Virtq *q, VirtqChain *chain)
     const char *wrong = NULL;
 
     virtq_chain_clear(chain);
+    chain->ticket = (VirtqTicket){ 0 };
     for (unsigned slots = 1; slots <= q->size && !wrong; slots++) {
         Descriptor d;
         memcpy(&d, q->desc + (size_t)at * DESC_SIZE, sizeof(d));
@@ -148,6 +151,16 @@ static void put_back(Virtq *q, VirtqTicket ticket)
         q->available_wrap = !q->available_wrap;
     }
     q->next_available -= ticket.slots;
+}
+
+/* What stood in the ring itself may have been written over by chains that were given back since. */
+static const char *fetch_again(Virtq *q, VirtqTicket ticket, VirtqChain *chain)
+{
+    const Descriptor d = { .gpa = ticket.table_gpa,
+                           .len = ticket.table_len,
+                           .flags = DESC_INDIRECT };
+
+    return d.len ? collect_indirect(q, &d, chain) : "lost chain";
 }
 
 static void store_flags(Virtq *q, unsigned at, uint16_t flags)
@@ -209,6 +222,7 @@ const VirtqRing virtq_packed = {
     .is_empty = is_empty,
     .fetch = fetch,
     .put_back = put_back,
+    .fetch_again = fetch_again,
     .fill = fill,
     .flush = flush,
 };

@@ -122,8 +122,8 @@ static const char *fetch(Virtq *q, VirtqChain *chain)
     }
     size_t slot = q->next_available % q->size;
     virtq_chain_clear(chain);
-    chain->ticket.id = ring_load(q->driver + RING_ELEMENTS + 2 * slot);
-    chain->ticket.slots = 1;
+    chain->ticket =
+        (VirtqTicket){ .id = ring_load(q->driver + RING_ELEMENTS + 2 * slot), .slots = 1 };
     const char *wrong = collect(q, chain->ticket.id, chain);
     if (!wrong) {
         q->next_available++;
@@ -134,6 +134,11 @@ static const char *fetch(Virtq *q, VirtqChain *chain)
 static void put_back(Virtq *q, VirtqTicket ticket)
 {
     q->next_available--;
+}
+
+static const char *fetch_again(Virtq *q, VirtqTicket ticket, VirtqChain *chain)
+{
+    return collect(q, ticket.id, chain);
 }
 
 static void fill(Virtq *q, VirtqTicket ticket, uint32_t written)
@@ -171,6 +176,7 @@ const VirtqRing virtq_split = {
     .is_empty = is_empty,
     .fetch = fetch,
     .put_back = put_back,
+    .fetch_again = fetch_again,
     .fill = fill,
     .flush = flush,
 };

@@ -24,6 +24,8 @@ struct VirtqRing {
     /* Copy the next chain, which is there, and go on behind it.  NULL, or what is wrong. */
     const char *(*fetch)(Virtq *q, VirtqChain *chain);
     void (*put_back)(Virtq *q, VirtqTicket ticket);
+    /* Copy a chain that was fetched before; NULL, or what is wrong. */
+    const char *(*fetch_again)(Virtq *q, VirtqTicket ticket, VirtqChain *chain);
     /* Mark a chain used; the guest sees it no earlier than flush. */
     void (*fill)(Virtq *q, VirtqTicket ticket, uint32_t written);
     /* Show what was filled; whether the guest wants to hear of it. */

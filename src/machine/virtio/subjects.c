@@ -50,7 +50,7 @@ static VirtioDev *make_blk(const VirtioSlot *slot, void *opaque)
     close(fd);
     rig->blk = blk_open(&(BlkOptions){ .path = rig->path }, NULL);
     g_assert_nonnull(rig->blk);
-    return virtio_blk_new(slot, rig->blk, "serial");
+    return virtio_blk_new(slot, rig->blk, "serial", 2);
 }
 
 static void close_blk(VirtioRig *rig)

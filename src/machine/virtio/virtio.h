@@ -53,6 +53,9 @@ enum { VIRTIO_MAX_CONFIG = 0x100, VIRTIO_NO_VECTOR = 0xffff };
 typedef struct VirtqTicket {
     uint16_t id;    /* the chain's name */
     uint16_t slots; /* of the ring that it takes; of a split one always 1 */
+    /* of a packed ring: its indirect table; 0: none */
+    uint32_t table_len;
+    uint64_t table_gpa;
 } VirtqTicket;
 
 /* A chain of buffers: first those that the device reads, then those that it writes.  The iovecs
@@ -128,6 +131,8 @@ struct VirtioClass {
     void (*started)(VirtioDev *dev); /* DRIVER_OK: features are negotiated, queues run */
     void (*reset)(VirtioDev *dev);   /* of what is the device's own */
     bool (*loaded)(VirtioDev *dev, GError **error); /* after the core's own check */
+    /* @q was stopped: chains of it that were popped and not given back mean nothing any more. */
+    void (*stopped)(VirtioDev *dev, Virtq *q);
     /* The guest wrote to the configuration space; the bytes lie inside it. */
     void (*write_config)(VirtioDev *dev, unsigned offset, uint32_t value, unsigned size);
     void (*destroy)(VirtioDev *dev); /* without lock */
@@ -171,6 +176,9 @@ void virtio_dev_destroy(Device *device);
 bool virtq_pop(Virtq *q, VirtqChain *chain);
 /* Put the chain back that was popped last: the next virtq_pop() finds it again. */
 void virtq_unpop(Virtq *q, VirtqTicket ticket);
+/* Take a chain again that was popped before the machine was saved, by its ticket from then; false:
+ * it is lost. */
+bool virtq_pop_again(Virtq *q, VirtqTicket ticket, VirtqChain *chain);
 /* Begin a round outside on_kick: as many chains as the queue has may be popped. */
 void virtq_begin_round(Virtq *q);
 /* Give a chain back; @written bytes at its writable buffers' beginning are filled. */
