@@ -115,6 +115,8 @@ typedef struct ScreenConfig {
     char *password_file; /* its first line is what they must know; NULL: nothing */
 } ScreenConfig;
 
+#define CONFIG_RESTORE_DEFER "defer"
+
 typedef struct VmConfig {
     char *name;      /* NULL: not said */
     char *machine;   /* NULL: not said; never so after vm_config_settle() */
@@ -138,7 +140,9 @@ typedef struct VmConfig {
     GdbConfig gdb;
     QmpConfig qmp;
     WatchdogAction watchdog;
-    char *restore; /* the state file that the machine goes on from; NULL: it starts */
+    /* the state file that the machine goes on from, or CONFIG_RESTORE_DEFER: it waits until it is
+     * told one by the control channel; NULL: it starts */
+    char *restore;
     char *save;    /* where SIGUSR1 saves it; NULL: nowhere */
     unsigned said; /* CONFIG_SAID_: not left at its default */
     bool no_reboot;

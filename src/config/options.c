@@ -598,15 +598,17 @@ static const Option table[] = {
           "--restore. It is replaced only when all of it is written.",
       .parse = parse_save },
     { .name = "restore",
-      .form = "FILE",
-      .words = "<file>",
+      .form = "FILE|defer",
+      .words = "<file> defer",
       .help = "go on with the machine that was saved in FILE",
       .detail = "Machine, CPU model, number of CPUs and memory are the file's; disks, networks and "
                 "the rest are named again as when the machine was started. A kernel need not be: "
                 "without one the guest can't reset. Memory is mapped from the file, which takes "
                 "milliseconds: several machines may go on from one file, which must stay as it is "
                 "as long as they run. Connections of a user network are lost; the guest sees its "
-                "link go down and up.",
+                "link go down and up. With defer the machine is built from the other options and "
+                "waits for migrate-incoming on the control socket (--qmp); what was plugged in "
+                "when it was saved has to be plugged in again before.",
       .parse = parse_restore },
     { .name = "no-reboot",
       .help = "end when the guest resets the machine",

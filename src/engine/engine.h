@@ -14,9 +14,9 @@
  *   run:     each vCPU on a thread of its own: for (;;) vcpu_run(&exit); a kick ends it
  *   state:   get_state and set_state only while the vCPU is not in vcpu_run
  *
- * Threads: vcpu_run, vcpu_get_state, vcpu_set_state, vcpu_set_debug, vcpu_translate: on the vCPU's
- * thread, or while it stands still.  vcpu_kick, vcpu_nmi, msi, extint: from any thread, also with
- * device locks held; they never wait for a vCPU.
+ * Threads: vcpu_run, vcpu_get_state, vcpu_set_state, vcpu_set_debug, vcpu_translate, vcpu_cpuid: on
+ * the vCPU's thread, or while it stands still.  vcpu_kick, vcpu_nmi, msi, extint: from any thread,
+ * also with device locks held; they never wait for a vCPU.
  */
 #pragma once
 
@@ -139,6 +139,8 @@ struct Engine {
     bool (*vcpu_set_debug)(EngineVcpu *vcpu, const DebugConfig *config, GError **error);
     /* @gva as the vCPU sees it now -> gpa; false: not mapped.  Changes no accessed bit. */
     bool (*vcpu_translate)(EngineVcpu *vcpu, uint64_t gva, uint64_t *ret_gpa);
+    /* What CPUID answers to it. */
+    void (*vcpu_cpuid)(EngineVcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t ret_regs[4]);
     void (*vcpu_stats)(EngineVcpu *vcpu, VcpuStats *ret_stats);
 };
 

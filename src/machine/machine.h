@@ -150,6 +150,8 @@ bool machine_load(Machine *machine, const uint8_t *state, size_t len, GError **e
 
 /* Pull out the cables of all network cards, or put them in again. */
 void machine_set_links(Machine *machine, bool up);
+/* Whether each driver of a network card has looked at its link since that has changed. */
+bool machine_links_known(Machine *machine);
 
 /* Requests that failed and paused the machine (MachineEvents.disk_error) are tried again. */
 void machine_retry_disks(Machine *machine);

@@ -45,7 +45,7 @@ static bool write_all(int fd, const uint8_t *data, size_t len, uint64_t offset)
 
 /* Write the pages of [@at, @at + @len) of the block that aren't zero, in runs. */
 static bool write_part(const RamBlock *block, int fd, uint64_t offset, uint64_t at, size_t len,
-                       uint64_t *written)
+                       BlockProgress *progress)
 {
     unsigned char there[STEP_PAGES];
     bool known = block->memfd < 0 && mincore(block->hva + at, len, there) == 0;
@@ -60,7 +60,7 @@ static bool write_part(const RamBlock *block, int fd, uint64_t offset, uint64_t 
             if (!write_all(fd, block->hva + at + start, end - start, offset + at + start)) {
                 return false;
             }
-            *written += end - start;
+            __atomic_fetch_add(&progress->written, end - start, __ATOMIC_RELAXED);
             start = end = 0;
         }
     }
@@ -84,20 +84,25 @@ static bool next_data(const RamBlock *block, uint64_t at, uint64_t *ret_start, u
     return at < block->size;
 }
 
-bool block_write(const RamBlock *block, int fd, uint64_t offset, uint64_t *ret_written,
+bool block_write(const RamBlock *block, int fd, uint64_t offset, BlockProgress *progress,
                  GError **error)
 {
-    uint64_t start, end, written = 0;
+    uint64_t start, end, begin = __atomic_load_n(&progress->passed, __ATOMIC_RELAXED);
 
     for (uint64_t at = 0; next_data(block, at, &start, &end); at = end) {
         for (at = start; at < end; at += STEP) {
-            if (!write_part(block, fd, offset, at, (size_t)MIN(STEP, end - at), &written)) {
+            if (__atomic_load_n(&progress->stop, __ATOMIC_RELAXED)) {
+                set_error(error, "saving was cancelled");
+                return false;
+            }
+            if (!write_part(block, fd, offset, at, (size_t)MIN(STEP, end - at), progress)) {
                 set_error_errno(error, errno, "cannot write guest memory to the state file");
                 return false;
             }
+            __atomic_store_n(&progress->passed, begin + MIN(at + STEP, end), __ATOMIC_RELAXED);
         }
     }
-    *ret_written = written;
+    __atomic_store_n(&progress->passed, begin + block->size, __ATOMIC_RELAXED);
     return true;
 }
 

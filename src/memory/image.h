@@ -13,9 +13,16 @@
 
 #include "memory/memory.h"
 
-/* Write @block into @fd, which has only zeros there, from @offset on: a multiple of 4096.
- * *@ret_written counts the bytes that were worth it. */
-bool block_write(const RamBlock *block, int fd, uint64_t offset, uint64_t *ret_written,
+/* What others may read, and write, while block_write() runs.  All atomic. */
+typedef struct BlockProgress {
+    bool stop;        /* set by who has lost interest: it fails soon */
+    uint64_t passed;  /* bytes that were looked at */
+    uint64_t written; /* those that were worth it */
+} BlockProgress;
+
+/* Write @block into @fd, which has only zeros there, from @offset on: a multiple of 4096.  On any
+ * thread; @progress counts up. */
+bool block_write(const RamBlock *block, int fd, uint64_t offset, BlockProgress *progress,
                  GError **error);
 /* Map @fd from @offset on, where it has all bytes of @block, in place of what the block held. */
 bool block_map(RamBlock *block, int fd, uint64_t offset, GError **error);

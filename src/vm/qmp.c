@@ -190,6 +190,7 @@ static const QmpEvent events[] = {
     { "DEVICE_DELETED", &deleted_data },
     { "DEVICE_TRAY_MOVED", &tray_data },
     { "GUEST_PANICKED", &panic_data },
+    { "MIGRATION", &qmp_migration_data },
     { "POWERDOWN", NULL },
     { "RESET", &cause_data },
     { "RESUME", NULL },
@@ -202,9 +203,19 @@ static const QmpEvent events[] = {
 /* ---- life ---- */
 
 static const QmpCommand *const commands[] = {
-    qmp_session_commands, qmp_control_commands, qmp_query_commands,  qmp_block_commands,
-    qmp_balloon_commands, qmp_node_commands,    qmp_netdev_commands, qmp_device_commands,
-    qmp_fd_commands,      qmp_input_commands,   qmp_tray_commands,   NULL,
+    qmp_session_commands,
+    qmp_control_commands,
+    qmp_query_commands,
+    qmp_block_commands,
+    qmp_balloon_commands,
+    qmp_node_commands,
+    qmp_netdev_commands,
+    qmp_device_commands,
+    qmp_fd_commands,
+    qmp_input_commands,
+    qmp_migrate_commands,
+    qmp_tray_commands,
+    NULL,
 };
 
 static const QmpTable table = { .commands = commands, .events = events };
@@ -230,6 +241,7 @@ void qmp_free(Qmp *qmp)
 {
     if (qmp) {
         qmp_input_release(qmp);
+        qmp_migrate_end(qmp);
         vm_observe(qmp->vm, NULL);
         qmp_server_free(qmp->server);
         qmp_plug_free(qmp, qmp->plug);

@@ -43,6 +43,10 @@ struct Qmp {
     struct QmpPlug *plug; /* vm/qmp_plug.h */
     QmpHold hold;
     struct {
+        struct VmSave *save; /* the last one, or NULL */
+        bool events, incoming;
+    } migrate;
+    struct {
         int x, y; /* 0 to INPUT_AXIS_MAX */
         unsigned buttons;
     } pointer; /* as input-send-event left it */
@@ -50,6 +54,8 @@ struct Qmp {
 
 /* Let held keys go. */
 void qmp_input_release(Qmp *qmp);
+/* End what is being saved. */
+void qmp_migrate_end(Qmp *qmp);
 
 /* A new object, and what is finished of it as a node. */
 JsonNode *qmp_object_node(JsonObject *object);
@@ -62,3 +68,5 @@ extern const QmpCommand qmp_query_commands[];
 extern const QmpCommand qmp_block_commands[];
 extern const QmpCommand qmp_balloon_commands[];
 extern const QmpCommand qmp_input_commands[];
+extern const QmpCommand qmp_migrate_commands[];
+extern const QmpType qmp_migration_data; /* of event MIGRATION */

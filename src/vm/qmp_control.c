@@ -21,8 +21,12 @@ static JsonNode *stop(QmpCall *call, GError **error)
 
 static JsonNode *cont(QmpCall *call, GError **error)
 {
-    if (vm_state(vm_of(call)) == VM_DEBUG) {
+    VmState state = vm_state(vm_of(call));
+
+    if (state == VM_DEBUG) {
         set_error(error, "a debugger holds the machine; let it go on there");
+    } else if (state == VM_SAVING) {
+        set_error(error, "There's a migration process in progress");
     } else {
         vm_resume(vm_of(call));
     }
@@ -31,7 +35,13 @@ static JsonNode *cont(QmpCall *call, GError **error)
 
 static JsonNode *system_reset(QmpCall *call, GError **error)
 {
-    vm_reset(vm_of(call));
+    VmState state = vm_state(vm_of(call));
+
+    if (state == VM_SAVING || state == VM_RESTORING) {
+        set_error(error, "There's a migration process in progress");
+    } else {
+        vm_reset(vm_of(call));
+    }
     return NULL;
 }
 

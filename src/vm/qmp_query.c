@@ -17,9 +17,8 @@ static const Qmp *qmp_of(const QmpCall *call)
 /* ---- state ---- */
 
 static const char *const state_words[] = {
-    "running",        "paused",         "prelaunch", "io-error",
-    "guest-panicked", "internal-error", "watchdog",  "save-vm",
-    "restore-vm",     "debug",          NULL,
+    "running",  "paused",         "prelaunch",   "io-error",  "guest-panicked", "internal-error",
+    "watchdog", "finish-migrate", "postmigrate", "inmigrate", "debug",          NULL,
 };
 static const QmpType run_state = { .meta = QMP_ENUM, .words = state_words };
 static const QmpType status_info = {

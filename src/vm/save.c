@@ -15,50 +15,193 @@
 #include "common/error.h"
 #include "vm/state_file.h"
 
-static bool save_paused(Vm *vm, int fd, GError **error)
+struct VmSave {
+    /* fixed after create */
+    Vm *vm;
+    char *path, *part; /* where it shall be, and what is written; NULL: .fd alone */
+    int fd;
+    VmSaveDone done;
+    void *opaque;
+    int64_t begun_us, set_up_us;
+    /* the thread's, and after it the main thread's */
+    StateWriter *writer;
+    GError *error;
+    bool good;
+    /* main thread only */
+    GThread *thread; /* NULL: it has ended */
+    VmSaveStatus status;
+    int64_t ended_us;
+    uint64_t total, passed, written; /* when it ended */
+};
+
+/* ---- the steps ---- */
+
+static bool open_part(VmSave *save, const char *path, GError **error)
+{
+    save->path = g_strdup(path);
+    save->part = g_strconcat(path, ".part", NULL);
+    save->fd = open(save->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (save->fd < 0) {
+        set_error_errno(error, errno, "cannot make state file '%s'", save->part);
+        g_clear_pointer(&save->part, g_free);
+    }
+    return save->fd >= 0;
+}
+
+static bool take_state(VmSave *save, GError **error)
 {
     StateIdentity identity;
 
-    vm_identity(vm, &identity);
-    machine_pause(vm_machine(vm), true);
-    bool good = vm_flush(vm, error) &&
-                state_file_write(fd, &identity, clock_now_ns(vm_clock(vm)), vm_machine(vm), error);
-    machine_pause(vm_machine(vm), false);
+    vm_identity(save->vm, &identity);
+    if (!vm_flush(save->vm, error)) {
+        return false;
+    }
+    save->writer = state_writer_new(save->fd, &identity, clock_now_ns(vm_clock(save->vm)),
+                                    vm_machine(save->vm), error);
+    return save->writer != NULL;
+}
+
+/* All is written, or isn't: let go of the machine and of the file, which becomes what it shall be,
+ * or goes.  @error is the first thing that went wrong. */
+static bool finish(VmSave *save, bool good, GError **error)
+{
+    machine_pause(vm_machine(save->vm), false);
+    if (save->writer) {
+        state_writer_progress(save->writer, &save->total, &save->passed, &save->written);
+        g_clear_pointer(&save->writer, state_writer_free);
+    }
+    close(save->fd);
+    save->fd = -1;
+    if (good && save->part && rename(save->part, save->path) < 0) {
+        set_error_errno(error, errno, "cannot make state file '%s'", save->path);
+        good = false;
+    }
+    if (!good && save->part) {
+        unlink(save->part);
+    }
+    vm_end_saving(save->vm, good);
+    save->ended_us = g_get_monotonic_time();
     return good;
 }
 
-bool vm_save_fd(Vm *vm, int fd, GError **error)
+/* Up to where the memory is written. */
+static bool begin(VmSave *save, Vm *vm, const char *path, GError **error)
 {
-    bool ran = vm_state(vm) == VM_RUNNING;
-
-    vm_pause_now(vm, VM_SAVING);
-    bool good = save_paused(vm, fd, error);
-    if (!good && ran) {
-        vm_resume(vm);
+    save->vm = vm;
+    save->begun_us = g_get_monotonic_time();
+    if ((path && !open_part(save, path, error)) || !vm_begin_saving(vm, error)) {
+        return false;
     }
-    return good;
+    machine_pause(vm_machine(vm), true);
+    if (!take_state(save, error)) {
+        finish(save, false, NULL);
+        return false;
+    }
+    save->set_up_us = g_get_monotonic_time();
+    return true;
 }
 
 bool vm_save(Vm *vm, const char *path, GError **error)
 {
-    g_autofree char *part = g_strconcat(path, ".part", NULL);
-    int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    g_autoptr(VmSave) save = g_new0(VmSave, 1);
 
-    if (fd < 0) {
-        set_error_errno(error, errno, "cannot make state file '%s'", part);
+    save->fd = -1;
+    if (!begin(save, vm, path, error)) {
         return false;
     }
-    bool good = vm_save_fd(vm, fd, error);
-    close(fd);
-    if (good && rename(part, path) < 0) {
-        set_error_errno(error, errno, "cannot make state file '%s'", path);
-        good = false;
-    }
-    if (!good) {
-        unlink(part);
-    }
-    return good;
+    return finish(save, state_writer_run(save->writer, true, error), error);
 }
+
+/* ---- in the background ---- */
+
+static gboolean on_written(gpointer data)
+{
+    VmSave *save = data;
+
+    g_clear_pointer(&save->thread, g_thread_join);
+    bool good = finish(save, save->good, &save->error);
+    bool cancelled = !good && save->status == VM_SAVE_CANCELLING;
+    save->status = good ? VM_SAVE_COMPLETED : cancelled ? VM_SAVE_CANCELLED : VM_SAVE_FAILED;
+    save->done(save->opaque);
+    return G_SOURCE_REMOVE;
+}
+
+static gpointer write_main(gpointer data)
+{
+    VmSave *save = data;
+
+    save->good = state_writer_run(save->writer, false, &save->error);
+    g_idle_add(on_written, save);
+    return NULL;
+}
+
+VmSave *vm_save_begin(Vm *vm, const char *path, int fd, VmSaveDone done, void *opaque,
+                      GError **error)
+{
+    g_autoptr(VmSave) save = g_new0(VmSave, 1);
+
+    save->fd = fd;
+    save->done = done;
+    save->opaque = opaque;
+    if (!begin(save, vm, path, error)) {
+        return NULL;
+    }
+    save->status = VM_SAVE_ACTIVE;
+    save->thread = g_thread_new("save", write_main, save);
+    return g_steal_pointer(&save);
+}
+
+void vm_save_cancel(VmSave *save)
+{
+    if (save->thread) {
+        save->status = VM_SAVE_CANCELLING;
+        state_writer_cancel(save->writer);
+    }
+}
+
+void vm_save_info(const VmSave *save, VmSaveInfo *ret_info)
+{
+    int64_t until_us = save->thread ? g_get_monotonic_time() : save->ended_us;
+
+    *ret_info = (VmSaveInfo){ .status = save->status,
+                              .problem = save->error ? save->error->message : NULL,
+                              .total = save->total,
+                              .passed = save->passed,
+                              .written = save->written,
+                              .setup_ms = (save->set_up_us - save->begun_us) / 1000,
+                              .total_ms = (until_us - save->begun_us) / 1000 };
+    if (save->writer) {
+        state_writer_progress(save->writer, &ret_info->total, &ret_info->passed,
+                              &ret_info->written);
+    }
+}
+
+void vm_save_free(VmSave *save)
+{
+    if (!save) {
+        return;
+    }
+    if (save->thread) {
+        state_writer_cancel(save->writer);
+        g_thread_join(save->thread);
+        finish(save, false, NULL);
+    }
+    while (g_source_remove_by_user_data(save)) {
+        /* on_written(), if it was still to come */
+    }
+    if (save->fd >= 0) {
+        close(save->fd);
+    }
+    if (save->part && !save->ended_us) {
+        unlink(save->part);
+    }
+    g_clear_error(&save->error);
+    g_free(save->part);
+    g_free(save->path);
+    g_free(save);
+}
+
+/* ---- going on ---- */
 
 static void on_bus_error(int number, siginfo_t *info, void *context)
 {

@@ -17,6 +17,15 @@
 
 #define MAGIC "INSULAVM"
 
+struct StateWriter {
+    /* fixed after create */
+    int fd; /* not ours */
+    StateHeader header;
+    GByteArray *state; /* of devices and vCPUs */
+    RamBlock *const *blocks;
+    BlockProgress progress;
+};
+
 struct StateFile {
     char *path;
     int fd; /* holds the lock */
@@ -28,8 +37,8 @@ _Static_assert(sizeof(StateHeader) <= STATE_PAGE, "the header is one page");
 
 /* --- what both directions do --- */
 
-static void digest_of(const StateHeader *header, const uint8_t *machine,
-                      uint8_t ret_digest[STATE_DIGEST])
+void state_digest(const StateHeader *header, const uint8_t *machine,
+                  uint8_t ret_digest[STATE_DIGEST])
 {
     GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
     StateHeader bare = *header;
@@ -89,45 +98,100 @@ static bool lay_out(StateHeader *header, RamBlock *const *blocks, size_t n, GErr
     return true;
 }
 
-bool state_file_write(int fd, const StateIdentity *identity, uint64_t clock_ns, Machine *machine,
-                      GError **error)
+static bool write_all(StateWriter *writer, GError **error)
 {
-    g_autoptr(GByteArray) state = g_byte_array_new();
-    g_autofree StateHeader *header = g_new0(StateHeader, 1);
-    uint64_t written;
-    size_t n;
-    RamBlock *const *blocks = gm_blocks(machine_memory(machine), &n);
+    const StateHeader *header = &writer->header;
+    int fd = writer->fd;
 
-    if (!machine_save(machine, state, error)) {
-        return false;
-    }
-    *header = (StateHeader){ .format = STATE_FORMAT,
-                             .machine_len = state->len,
-                             .clock_ns = clock_ns,
-                             .identity = *identity };
-    memcpy(header->magic, MAGIC, sizeof(header->magic));
-    if (!lay_out(header, blocks, n, error)) {
-        return false;
-    }
-    digest_of(header, state->data, header->digest);
-    if (!lock_file(fd, F_WRLCK) || ftruncate(fd, (off_t)header->file_size) < 0) {
-        set_error_errno(error, errno, "cannot write the state file");
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (!block_write(blocks[i], fd, header->blocks[i].offset, &written, error)) {
+    for (uint32_t i = 0; i < header->n_blocks; i++) {
+        if (!block_write(writer->blocks[i], fd, header->blocks[i].offset, &writer->progress,
+                         error)) {
             return false;
         }
     }
     /* the header comes last: without it this is no state file */
-    bool good = write_at(fd, state->data, state->len, STATE_PAGE, error) &&
-                write_at(fd, header, sizeof(*header), 0, error);
-    if (good && fdatasync(fd) < 0) {
-        set_error_errno(error, errno, "cannot write the state file");
-        good = false;
+    return write_at(fd, writer->state->data, writer->state->len, STATE_PAGE, error) &&
+           write_at(fd, header, sizeof(*header), 0, error);
+}
+
+bool state_writer_run(StateWriter *writer, bool durable, GError **error)
+{
+    if (!write_all(writer, error)) {
+        return false;
     }
-    lock_file(fd, F_UNLCK);
-    return good;
+    if (durable && fdatasync(writer->fd) < 0) {
+        set_error_errno(error, errno, "cannot write the state file");
+        return false;
+    }
+    return true;
+}
+
+void state_writer_cancel(StateWriter *writer)
+{
+    __atomic_store_n(&writer->progress.stop, true, __ATOMIC_RELAXED);
+}
+
+void state_writer_progress(StateWriter *writer, uint64_t *ret_total, uint64_t *ret_passed,
+                           uint64_t *ret_written)
+{
+    *ret_total = 0;
+    for (uint32_t i = 0; i < writer->header.n_blocks; i++) {
+        *ret_total += writer->header.blocks[i].size;
+    }
+    *ret_passed = __atomic_load_n(&writer->progress.passed, __ATOMIC_RELAXED);
+    *ret_written = __atomic_load_n(&writer->progress.written, __ATOMIC_RELAXED);
+}
+
+/* An empty regular file, which nobody reads. */
+static bool take_file(int fd, uint64_t size, GError **error)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0) {
+        set_error_errno(error, errno, "cannot write the state file");
+    } else if (!S_ISREG(info.st_mode) || info.st_size) {
+        set_error(error, "cannot write the state file: it must be %s",
+                  info.st_size ? "empty" : "a regular file");
+    } else if (!lock_file(fd, F_WRLCK) || ftruncate(fd, (off_t)size) < 0) {
+        set_error_errno(error, errno, "cannot write the state file");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+StateWriter *state_writer_new(int fd, const StateIdentity *identity, uint64_t clock_ns,
+                              Machine *machine, GError **error)
+{
+    g_autoptr(StateWriter) writer = g_new0(StateWriter, 1);
+    StateHeader *header = &writer->header;
+    size_t n;
+
+    writer->fd = fd;
+    writer->state = g_byte_array_new();
+    writer->blocks = gm_blocks(machine_memory(machine), &n);
+    if (!machine_save(machine, writer->state, error)) {
+        return NULL;
+    }
+    *header = (StateHeader){ .format = STATE_FORMAT,
+                             .machine_len = writer->state->len,
+                             .clock_ns = clock_ns,
+                             .identity = *identity };
+    memcpy(header->magic, MAGIC, sizeof(header->magic));
+    if (!lay_out(header, writer->blocks, n, error)) {
+        return NULL;
+    }
+    state_digest(header, writer->state->data, header->digest);
+    return take_file(fd, header->file_size, error) ? g_steal_pointer(&writer) : NULL;
+}
+
+void state_writer_free(StateWriter *writer)
+{
+    if (writer) {
+        lock_file(writer->fd, F_UNLCK);
+        g_byte_array_unref(writer->state);
+        g_free(writer);
+    }
 }
 
 /* --- reading --- */
@@ -193,7 +257,7 @@ static bool read_file(StateFile *file, const char **ret_wrong)
         memcmp(header->magic, MAGIC, sizeof(header->magic)) != 0) {
         return false;
     }
-    *ret_wrong = "it was written by a newer insula; use that one";
+    *ret_wrong = "it was written by another version of insula; use that one";
     if (header->format != STATE_FORMAT) {
         return false;
     }
@@ -206,31 +270,38 @@ static bool read_file(StateFile *file, const char **ret_wrong)
     if (!file->machine || !read_at(file->fd, file->machine, header->machine_len, STATE_PAGE)) {
         return false;
     }
-    digest_of(header, file->machine, digest);
+    state_digest(header, file->machine, digest);
     *ret_wrong = "it is damaged";
     return memcmp(digest, header->digest, sizeof(digest)) == 0;
 }
 
-StateFile *state_file_open(const char *path, GError **error)
+StateFile *state_file_open_fd(int fd, const char *name, GError **error)
 {
     g_autoptr(StateFile) file = g_new0(StateFile, 1);
     const char *wrong;
 
-    file->path = g_strdup(path);
-    file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file->fd < 0) {
-        set_error_errno(error, errno, "cannot open state file '%s'", path);
-        return NULL;
-    }
-    if (!lock_file(file->fd, F_RDLCK)) {
-        set_error(error, "cannot restore from '%s': it is being written", path);
+    file->path = g_strdup(name);
+    file->fd = fd;
+    if (!lock_file(fd, F_RDLCK)) {
+        set_error(error, "cannot restore from '%s': it is being written", name);
         return NULL;
     }
     if (!read_file(file, &wrong)) {
-        set_error(error, "cannot restore from '%s': %s", path, wrong);
+        set_error(error, "cannot restore from '%s': %s", name, wrong);
         return NULL;
     }
     return g_steal_pointer(&file);
+}
+
+StateFile *state_file_open(const char *path, GError **error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0) {
+        set_error_errno(error, errno, "cannot open state file '%s'", path);
+        return NULL;
+    }
+    return state_file_open_fd(fd, path, error);
 }
 
 void state_file_free(StateFile *file)

@@ -23,11 +23,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/cpu_features.h"
 #include "machine/machine.h"
 
 enum {
     STATE_PAGE = 4096,
-    STATE_FORMAT = 1,
+    STATE_FORMAT = 2,
     STATE_NAME = 32,
     STATE_BLOCKS_MAX = 56,
     STATE_DIGEST = 32,
@@ -43,6 +44,7 @@ typedef struct StateIdentity {
     uint32_t cpus;
     uint64_t memory; /* bytes of RAM */
     uint64_t tsc_khz;
+    EngineFeatures features; /* of its CPUs */
 } StateIdentity;
 
 typedef struct StateBlock {
@@ -62,15 +64,37 @@ typedef struct StateHeader {
 
 typedef struct StateFile StateFile;
 
-/* Write @machine, which is paused, into the empty file @fd. */
-bool state_file_write(int fd, const StateIdentity *identity, uint64_t clock_ns, Machine *machine,
-                      GError **error);
+/* ---- writing ---- */
+
+typedef struct StateWriter StateWriter;
+
+/* Take the state of @machine, which is paused and stays so until the writer is freed.  @fd is an
+ * empty regular file, which may be written and stays the caller's. */
+StateWriter *state_writer_new(int fd, const StateIdentity *identity, uint64_t clock_ns,
+                              Machine *machine, GError **error);
+/* Write it all, on any thread; @durable: and wait until it is on the disk. */
+bool state_writer_run(StateWriter *writer, bool durable, GError **error);
+/* Have state_writer_run() fail soon; from any thread. */
+void state_writer_cancel(StateWriter *writer);
+/* How many bytes of memory there are, were looked at, and were worth writing; from any thread. */
+void state_writer_progress(StateWriter *writer, uint64_t *ret_total, uint64_t *ret_passed,
+                           uint64_t *ret_written);
+/* @writer may be NULL. */
+void state_writer_free(StateWriter *writer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StateWriter, state_writer_free)
+
+/* ---- reading ---- */
 
 /* Open, lock and check the file at @path. */
 StateFile *state_file_open(const char *path, GError **error);
+/* The same for @fd, of which it takes ownership in any case; messages call it @name. */
+StateFile *state_file_open_fd(int fd, const char *name, GError **error);
 /* After the machine that was restored from it.  @file may be NULL. */
 void state_file_free(StateFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StateFile, state_file_free)
 const StateHeader *state_file_header(const StateFile *file);
+/* The digest that @header, with @machine behind it, should have. */
+void state_digest(const StateHeader *header, const uint8_t *machine,
+                  uint8_t ret_digest[STATE_DIGEST]);
 /* Fill @machine, built with .restore as the header's identity says, and its clock. */
 bool state_file_load(const StateFile *file, Machine *machine, Clock *clock, GError **error);

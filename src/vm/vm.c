@@ -35,8 +35,9 @@ enum { TRAY_MOVES_MAX = 64 };
 /* Of each machine: what a guest sees of it never changes under the same number. */
 enum { BOARD_VERSION = 1 };
 
-/* How long network links of a restored machine are down. */
-enum { LINK_DOWN_MS = 200 };
+/* Network links of a restored machine are down for some time, and longer until the guest has seen
+ * it, if it looks at all. */
+enum { LINK_DOWN_MS = 200, LINK_DOWN_TIMES = 150 };
 
 typedef enum EventKind {
     EVENT_NONE,
@@ -84,12 +85,13 @@ struct Vm {
     const Engine *engine;
     GdbConfig gdb_config;
     StateIdentity identity;
-    StateFile *restored; /* that the machine goes on from, or NULL */
-    char *save_path;     /* of --save, or NULL */
+    bool deferred;   /* the machine waits for its state, or has waited */
+    char *save_path; /* of --save, or NULL */
     Log log;
     Clock *clock;
     BlkAio *aio;         /* of all disks */
     GPtrArray *disks;    /* of Blk */
+    GHashTable *plugged; /* of Blk, by the names of disks that were plugged in */
     GPtrArray *networks; /* of Network */
     GPtrArray *forwards; /* of ForwardConfig */
     Stream *serial, *console;
@@ -102,6 +104,10 @@ struct Vm {
     VmCpu cpus[ENGINE_MAX_CPUS];
     GMainLoop *loop;
     /* main thread only */
+    StateFile *restored;      /* that the machine goes on from, or NULL */
+    VmState before;           /* it was saved */
+    bool go_later;            /* when its state has come */
+    unsigned link_down_times; /* LINK_DOWN_MS that the cables are out */
     GdbServer *gdb;
     Screen *screen;
     VmDebugger debugger;
@@ -428,14 +434,24 @@ void vm_pause_now(Vm *vm, VmState reason)
     tell_state(vm);
 }
 
-void vm_resume(Vm *vm)
+static void set_state(Vm *vm, VmState state)
 {
     g_mutex_lock(&vm->mutex);
-    vm->state = VM_RUNNING;
+    vm->state = state;
     g_mutex_unlock(&vm->mutex);
     tell_state(vm);
     go_as_wanted(vm);
-    machine_retry_disks(vm->machine);
+}
+
+void vm_resume(Vm *vm)
+{
+    VmState state = vm_state(vm);
+
+    vm->go_later |= state == VM_RESTORING;
+    if (state != VM_RESTORING && state != VM_SAVING) {
+        set_state(vm, VM_RUNNING);
+        machine_retry_disks(vm->machine);
+    }
 }
 
 /* Tell of the disk that has failed. */
@@ -538,8 +554,9 @@ const char *vm_state_name(VmState state)
         [VM_GUEST_PANICKED] = "guest-panicked",
         [VM_INTERNAL_ERROR] = "internal-error",
         [VM_WATCHDOG] = "watchdog",
-        [VM_SAVING] = "save-vm",
-        [VM_RESTORING] = "restore-vm",
+        [VM_SAVING] = "finish-migrate",
+        [VM_SAVED] = "postmigrate",
+        [VM_RESTORING] = "inmigrate",
         [VM_DEBUG] = "debug",
     };
 
@@ -563,6 +580,9 @@ bool vm_plug(Vm *vm, const MachinePlug *plug, GError **error)
 {
     stand_or_die(vm);
     bool done = machine_plug(vm->machine, plug, error);
+    if (done && plug->kind == MACHINE_PLUG_DISK) {
+        g_hash_table_insert(vm->plugged, g_strdup(plug->id), plug->disk.blk);
+    }
     go_as_wanted(vm);
     return done;
 }
@@ -574,6 +594,7 @@ static void take_away(Vm *vm, bool asked)
 
     while ((id = machine_take_away(vm->machine, asked))) {
         const VmNotice notice = { .kind = VM_NOTICE_UNPLUGGED, .device = id };
+        g_hash_table_remove(vm->plugged, id);
         if (vm->observer.notice) {
             vm->observer.notice(vm->observer.opaque, &notice);
         }
@@ -1044,7 +1065,7 @@ static bool identify(Vm *vm, const VmConfig *config, GError **error)
     bool known =
         !strcmp(firmware, "none") || !strcmp(firmware, "bios") || !strcmp(firmware, "uefi");
 
-    if (config->restore) {
+    if (config->restore && !vm->deferred) {
         vm->restored = state_file_open(config->restore, error);
         if (!vm->restored) {
             return false;
@@ -1058,6 +1079,101 @@ static bool identify(Vm *vm, const VmConfig *config, GError **error)
                                  .memory = config->memory };
     g_strlcpy(identity->board, config->machine, sizeof(identity->board));
     g_strlcpy(identity->firmware, known ? firmware : "file", sizeof(identity->firmware));
+    return true;
+}
+
+/* Whether the machine of @file is this one. */
+static bool check_same(Vm *vm, const StateFile *file, GError **error)
+{
+    const StateIdentity *there = &state_file_header(file)->identity;
+    StateIdentity here;
+    const char *differs = NULL;
+
+    vm_identity(vm, &here);
+    if (strcmp(there->board, here.board) != 0 || there->board_version != here.board_version) {
+        differs = "board";
+    } else if (there->cpus != here.cpus) {
+        differs = "number of CPUs";
+    } else if (there->memory != here.memory) {
+        differs = "memory";
+    } else if (strcmp(there->cpu_model, here.cpu_model) != 0) {
+        differs = "CPU model";
+    } else if (strcmp(there->firmware, here.firmware) != 0) {
+        differs = "firmware";
+    } else if (there->tsc_khz != here.tsc_khz) {
+        differs = "frequency of the TSC";
+    }
+    if (differs) {
+        set_error(error,
+                  "cannot restore: this machine has another %s than the one that was saved; start "
+                  "it with the options that that was started with",
+                  differs);
+    }
+    return !differs;
+}
+
+/* A guest uses what CPUID has shown it. */
+static bool check_features(Vm *vm, const StateFile *file, GError **error)
+{
+    StateIdentity here;
+
+    vm_identity(vm, &here);
+    g_autofree char *missing =
+        engine_features_missing(&state_file_header(file)->identity.features, &here.features);
+    if (missing) {
+        set_error(error,
+                  "cannot restore: the guest has seen CPU features that engine %s doesn't have "
+                  "here: %s; restore it where they are, or save a machine with a lower --cpu",
+                  vm->engine->name, missing);
+    }
+    return !missing;
+}
+
+/* The cables are in again: the guest asks for addresses afresh, and knows that its connections are
+ * gone. */
+static gboolean plug_in(gpointer data)
+{
+    Vm *vm = data;
+
+    vm->link_down_times += vm_state(vm) == VM_RUNNING;
+    bool up = vm->link_down_times >= LINK_DOWN_TIMES ||
+              (vm->link_down_times && machine_links_known(vm->machine));
+    if (up) {
+        machine_set_links(vm->machine, true);
+    }
+    return up ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+}
+
+/* The machine of @file is this one: go on from there. */
+static bool load_state(Vm *vm, const StateFile *file, GError **error)
+{
+    if (!state_file_load(file, vm->machine, vm->clock, error)) {
+        return false;
+    }
+    machine_set_links(vm->machine, false);
+    return true;
+}
+
+bool vm_restore(Vm *vm, StateFile *file, GError **error)
+{
+    g_autoptr(StateFile) owned = file;
+
+    if (vm_state(vm) != VM_RESTORING) {
+        set_error(error, "the machine doesn't wait for a state; start it with --restore defer");
+        return false;
+    }
+    if (!check_same(vm, file, error) || !check_features(vm, file, error)) {
+        return false;
+    }
+    save_guard_memory();
+    if (!load_state(vm, file, error)) {
+        report("%s", error ? (*error)->message : "cannot restore");
+        vm_end(vm, STATUS_FAILED); /* it is only good for that now */
+        return false;
+    }
+    vm->restored = g_steal_pointer(&owned);
+    g_timeout_add(LINK_DOWN_MS, plug_in, vm);
+    set_state(vm, vm->go_later ? VM_RUNNING : VM_PAUSED);
     return true;
 }
 
@@ -1096,7 +1212,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .initrd = config->initrd,
         .cmdline = config->append,
         .watchdog = config->watchdog != WATCHDOG_ABSENT,
-        .restore = vm->restored != NULL,
+        .restore = vm->restored || vm->deferred,
         .disks = disks,
         .aio = vm->aio,
         .n_disks = vm->disks->len,
@@ -1112,12 +1228,9 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
         .events = { vm, on_power, on_released, on_ballooned, on_disk_error, on_tray },
     };
     vm->machine = machine_new(&machine, error);
-    if (!vm->machine ||
-        (vm->restored && !state_file_load(vm->restored, vm->machine, vm->clock, error))) {
+    if (!vm->machine || (vm->restored && (!check_features(vm, vm->restored, error) ||
+                                          !load_state(vm, vm->restored, error)))) {
         return false;
-    }
-    if (vm->restored) {
-        machine_set_links(vm->machine, false);
     }
     vm->n_cpus = machine_cpus(vm->machine);
     for (unsigned i = 0; i < vm->n_cpus; i++) {
@@ -1135,7 +1248,11 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
     vm->no_reboot = config->no_reboot;
     vm->watchdog = config->watchdog;
     vm->save_path = g_strdup(config->save);
-    vm->state = vm->told_state = config->paused ? VM_PRELAUNCH : VM_RUNNING;
+    vm->deferred = config->restore && !strcmp(config->restore, CONFIG_RESTORE_DEFER);
+    vm->go_later = !config->paused;
+    vm->state = vm->told_state = vm->deferred     ? VM_RESTORING
+                                 : config->paused ? VM_PRELAUNCH
+                                                  : VM_RUNNING;
     vm->engine = engine;
     vm->gdb_config = config->gdb;
     vm->gdb_config.path = g_strdup(config->gdb.path);
@@ -1151,6 +1268,7 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
     clock_pause(vm->clock);
     vm->aio = blk_aio_new(BLK_AIO_USUAL);
     vm->disks = g_ptr_array_new_with_free_func((GDestroyNotify)blk_close);
+    vm->plugged = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     vm->networks = g_ptr_array_new_with_free_func((GDestroyNotify)network_free);
     vm->forwards = g_ptr_array_ref(config->forwards);
     vm->loop = g_main_loop_new(NULL, FALSE);
@@ -1168,6 +1286,7 @@ void vm_identity(const Vm *vm, StateIdentity *ret_identity)
     *ret_identity = vm->identity;
     ret_identity->tsc_khz = vm->engine->vm_tsc_khz(machine_engine_vm(vm->machine));
     g_strlcpy(ret_identity->cpu_model, vm_cpu_model(vm), sizeof(ret_identity->cpu_model));
+    engine_features(vm->engine, machine_vcpu(vm->machine, 0), &ret_identity->features);
 }
 
 Clock *vm_clock(Vm *vm)
@@ -1175,16 +1294,57 @@ Clock *vm_clock(Vm *vm)
     return vm->clock;
 }
 
+static bool flush_disk(Blk *blk, GError **error)
+{
+    int result = blk_flush(blk);
+
+    if (result < 0) {
+        set_error_errno(error, -result, "cannot flush disk '%s'", blk_path(blk));
+    }
+    return result >= 0;
+}
+
 bool vm_flush(Vm *vm, GError **error)
 {
-    for (unsigned i = 0; i < vm->disks->len; i++) {
-        int result = blk_flush(g_ptr_array_index(vm->disks, i));
-        if (result < 0) {
-            set_error_errno(error, -result, "cannot flush disk %u", i);
-            return false;
-        }
+    bool good = true;
+    GHashTableIter iter;
+    gpointer plugged;
+
+    for (unsigned i = 0; i < vm->disks->len && good; i++) {
+        good = flush_disk(g_ptr_array_index(vm->disks, i), error);
     }
-    return true;
+    g_hash_table_iter_init(&iter, vm->plugged);
+    while (good && g_hash_table_iter_next(&iter, NULL, &plugged)) {
+        good = flush_disk(plugged, error);
+    }
+    return good;
+}
+
+bool vm_begin_saving(Vm *vm, GError **error)
+{
+    VmState before = vm_state(vm);
+
+    if (before == VM_RESTORING || before == VM_SAVING) {
+        set_error(error, "cannot save: the machine %s",
+                  before == VM_SAVING ? "is being saved already" : "waits for its own state");
+        return false;
+    }
+    vm_pause_now(vm, VM_SAVING);
+    g_mutex_lock(&vm->mutex);
+    bool good = vm->event.kind == EVENT_NONE || vm->event.kind == EVENT_DEBUG;
+    vm->before = before == VM_DEBUG ? VM_RUNNING : before;
+    vm->state = good ? VM_SAVING : vm->before;
+    g_mutex_unlock(&vm->mutex);
+    if (!good) {
+        /* act() is on its way, and has to come first */
+        set_error(error, "cannot save: the machine is about to reset or to end; try again");
+    }
+    return good;
+}
+
+void vm_end_saving(Vm *vm, bool good)
+{
+    set_state(vm, good ? VM_SAVED : vm->before);
 }
 
 const char *vm_save_path(const Vm *vm)
@@ -1229,14 +1389,6 @@ static void end_threads(Vm *vm)
     }
 }
 
-/* The cables are in again: the guest asks for addresses afresh, and knows that its connections are
- * gone. */
-static gboolean plug_in(gpointer data)
-{
-    machine_set_links(((Vm *)data)->machine, true);
-    return G_SOURCE_REMOVE;
-}
-
 Status vm_run(Vm *vm, int *ret_signal)
 {
     g_autoptr(GError) error = NULL;
@@ -1279,6 +1431,7 @@ void vm_free(Vm *vm)
     }
     g_ptr_array_unref(vm->networks);
     g_ptr_array_unref(vm->forwards);
+    g_hash_table_unref(vm->plugged);
     g_ptr_array_unref(vm->disks);
     g_clear_pointer(&vm->trays, g_ptr_array_unref);
     blk_aio_free(vm->aio);

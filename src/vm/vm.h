@@ -69,8 +69,9 @@ typedef enum VmState {
     VM_INTERNAL_ERROR,
     VM_WATCHDOG,
     VM_SAVING,
-    VM_RESTORING,
-    VM_DEBUG, /* a debugger holds all vCPUs; only an answer of vm_state() */
+    VM_SAVED,     /* it may go on all the same */
+    VM_RESTORING, /* it waits for vm_restore() */
+    VM_DEBUG,     /* a debugger holds all vCPUs; only an answer of vm_state() */
 } VmState;
 
 /* Pause the machine soon, from any thread, with any lock held; vm_run() tells the observer when
@@ -79,7 +80,8 @@ typedef enum VmState {
 void vm_pause(Vm *vm, VmState reason);
 /* The same, and wait for it (microseconds): after return no vCPU runs. */
 void vm_pause_now(Vm *vm, VmState reason);
-/* Let the machine go on, whatever it was paused for; for its clock no time has passed. */
+/* Let the machine go on, whatever it was paused for; for its clock no time has passed.  One that is
+ * being saved stays paused, and one that waits for its state goes on when that has come. */
 void vm_resume(Vm *vm);
 VmState vm_state(Vm *vm);
 /* As QMP's RunState has it. */
@@ -138,6 +140,14 @@ void vm_identity(const Vm *vm, StateIdentity *ret_identity);
 Clock *vm_clock(Vm *vm);
 /* Make durable what the guest has written to its disks. */
 bool vm_flush(Vm *vm, GError **error);
+/* Pause the machine until vm_end_saving(): after a @good end it stays so, as VM_SAVED, and else it
+ * is what it was.  Fails if it can't be saved now. */
+bool vm_begin_saving(Vm *vm, GError **error);
+void vm_end_saving(Vm *vm, bool good);
+/* A machine that waits for its state (VM_RESTORING) gets that of @file, of which this takes
+ * ownership in any case, and runs, unless it was started paused.  After a failure it waits on, or
+ * ends. */
+bool vm_restore(Vm *vm, StateFile *file, GError **error);
 /* Where SIGUSR1 saves the machine; NULL: nowhere. */
 const char *vm_save_path(const Vm *vm);
 

@@ -245,6 +245,11 @@ static void fake_stats(EngineVcpu *vcpu, VcpuStats *ret_stats)
     *ret_stats = (VcpuStats){ .instructions = 5 };
 }
 
+static void fake_cpuid(EngineVcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t ret_regs[4])
+{
+    memset(ret_regs, 0, 4 * sizeof(ret_regs[0]));
+}
+
 static const Engine fake_engine = {
     .name = "fake",
     .vm_new = fake_vm_new,
@@ -260,6 +265,7 @@ static const Engine fake_engine = {
     .vcpu_set_state = fake_set,
     .vcpu_set_debug = fake_debug,
     .vcpu_translate = fake_translate,
+    .vcpu_cpuid = fake_cpuid,
     .vcpu_stats = fake_stats,
 };
 

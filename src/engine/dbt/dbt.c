@@ -178,6 +178,11 @@ static bool vcpu_translate(EngineVcpu *vcpu, uint64_t gva, uint64_t *ret_gpa)
     return true;
 }
 
+static void vcpu_cpuid(EngineVcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t ret_regs[4])
+{
+    x86_vcpu_cpuid(vcpu->cpu, leaf, subleaf, ret_regs);
+}
+
 static void vcpu_stats(EngineVcpu *vcpu, VcpuStats *ret_stats)
 {
     const DbtCpu *cpu = vcpu->cpu;
@@ -194,7 +199,7 @@ static void vcpu_stats(EngineVcpu *vcpu, VcpuStats *ret_stats)
     .vm_extint = vm_extint, .vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_run = vcpu_run,    \
     .vcpu_kick = vcpu_kick, .vcpu_nmi = vcpu_nmi, .vcpu_get_state = vcpu_get_state,                \
     .vcpu_set_state = vcpu_set_state, .vcpu_set_debug = vcpu_set_debug,                            \
-    .vcpu_translate = vcpu_translate, .vcpu_stats = vcpu_stats
+    .vcpu_translate = vcpu_translate, .vcpu_cpuid = vcpu_cpuid, .vcpu_stats = vcpu_stats
 
 const Engine interpreter_engine = {
     .name = "interpreter",

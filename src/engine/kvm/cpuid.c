@@ -351,3 +351,22 @@ bool kvm_cpuid_set(EngineVcpu *vcpu, GError **error)
     }
     return true;
 }
+
+void kvm_vcpu_cpuid(EngineVcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t ret_regs[4])
+{
+    g_autofree struct kvm_cpuid2 *list = new_list();
+
+    memset(ret_regs, 0, 4 * sizeof(ret_regs[0]));
+    if (kvm_ioctl(vcpu->fd, KVM_GET_CPUID2, list) < 0) {
+        return;
+    }
+    for (unsigned i = 0; i < list->nent; i++) {
+        struct kvm_cpuid_entry2 *entry = &list->entries[i];
+        bool indexed = entry->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+        for (unsigned reg = EAX; entry->function == leaf && reg <= EDX; reg++) {
+            if (!indexed || entry->index == subleaf) {
+                ret_regs[reg] = *entry_reg(entry, reg);
+            }
+        }
+    }
+}

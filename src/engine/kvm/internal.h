@@ -120,6 +120,7 @@ void kvm_vcpu_run(EngineVcpu *vcpu, VcpuExit *exit);
 void kvm_vcpu_kick(EngineVcpu *vcpu);
 void kvm_vcpu_nmi(EngineVcpu *vcpu);
 void kvm_vcpu_stats(EngineVcpu *vcpu, VcpuStats *ret_stats);
+void kvm_vcpu_cpuid(EngineVcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t ret_regs[4]);
 /* Make @vcpu look at its atomic fields again, without ending vcpu_run. */
 void kvm_vcpu_nudge(EngineVcpu *vcpu);
 /* Have the signal that nudges handled (by doing nothing) in this process. */

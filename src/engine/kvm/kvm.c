@@ -26,5 +26,6 @@ const Engine kvm_engine = {
     .vcpu_set_state = kvm_vcpu_set_state,
     .vcpu_set_debug = kvm_vcpu_set_debug,
     .vcpu_translate = kvm_vcpu_translate,
+    .vcpu_cpuid = kvm_vcpu_cpuid,
     .vcpu_stats = kvm_vcpu_stats,
 };

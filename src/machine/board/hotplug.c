@@ -8,7 +8,7 @@
  *            events.released; the owner takes the card away by machine_take_away()
  *
  * A card is two Devices, function and virtio device, among the machine's others: reset and saved
- * as they are.
+ * as they are.  Whoever loads a state has put the same cards into the same slots before.
  *
  * Threads: main, while no vCPU runs, but for the port's own registers.
  * Read first: machine/pci/root_port.h.
@@ -121,6 +121,21 @@ static VirtioDev *make(Machine *m, const VirtioSlot *slot, const MachinePlug *pl
     return board_add(m, virtio_rng_new(slot));
 }
 
+/* Both devices of a card stand behind the board's own, in the order of the slots: a saved state
+ * doesn't depend on what was plugged in first.  They have just been added, and stand last. */
+static void place_card(Machine *m, const Port *port)
+{
+    guint at = m->devices->len - 2;
+
+    g_ptr_array_set_size(m->devices, (gint)at);
+    for (unsigned i = 0; i < PORTS; i++) {
+        const Port *other = &m->hotplug->ports[i];
+        at -= other->id && other > port ? 2 : 0;
+    }
+    g_ptr_array_insert(m->devices, (gint)at, port->function);
+    g_ptr_array_insert(m->devices, (gint)at + 1, port->dev);
+}
+
 bool machine_plug(Machine *m, const MachinePlug *plug, GError **error)
 {
     Port *port = choose(m, plug->bus, error);
@@ -137,6 +152,7 @@ bool machine_plug(Machine *m, const MachinePlug *plug, GError **error)
                         .transport = &virtio_pci,
                         .transport_opaque = port->function };
     port->dev = make(m, &slot, plug);
+    place_card(m, port);
     port->id = g_strdup(plug->id);
     port->kind = plug->kind;
     device_reset(&port->dev->device);

@@ -17,6 +17,7 @@
 #include "machine/board/hotplug.h"
 #include "machine/board/sata.h"
 #include "machine/device/ahci.h"
+#include "machine/device/e1000e.h"
 #include "machine/virtio/blk.h"
 #include "machine/virtio/net.h"
 
@@ -429,8 +430,25 @@ void machine_set_links(Machine *m, bool up)
         Device *device = g_ptr_array_index(m->devices, i);
         if (device->class == &virtio_net_class.device) {
             virtio_net_set_link(container_of(device, VirtioDev, device), up);
+        } else if (device->class == &e1000e_class.device) {
+            e1000e_set_link((E1000e *)device, up);
         }
     }
+}
+
+bool machine_links_known(Machine *m)
+{
+    bool known = true;
+
+    for (guint i = 0; i < m->devices->len; i++) {
+        Device *device = g_ptr_array_index(m->devices, i);
+        if (device->class == &virtio_net_class.device) {
+            known &= virtio_dev_config_known(container_of(device, VirtioDev, device));
+        } else if (device->class == &e1000e_class.device) {
+            known &= e1000e_link_known((E1000e *)device);
+        }
+    }
+    return known;
 }
 
 void machine_power_button(Machine *m)

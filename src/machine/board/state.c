@@ -106,7 +106,8 @@ static bool take_record(StateReader *reader, const char *class, const char *name
         strncmp(record.name, name, STATE_NAME_MAX - 1)) {
         set_error(error,
                   "cannot load the machine's state: it has %s '%s' where this machine has %s '%s'; "
-                  "restore it with the options that it was started with",
+                  "restore it with the options that it was started with, and with what was "
+                  "plugged in since (--restore defer)",
                   record.class, record.name, class, name);
         return false;
     }
@@ -133,7 +134,8 @@ static bool take_parts(const Machine *m, StateReader *reader, StatePart *parts, 
     }
     if (reader->left) {
         set_error(error, "cannot load the machine's state: it has more parts than this machine; "
-                         "restore it with the options that it was started with");
+                         "restore it with the options that it was started with, and with what was "
+                         "plugged in since (--restore defer)");
     }
     return !reader->left;
 }

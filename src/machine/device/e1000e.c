@@ -352,6 +352,7 @@ static uint32_t read_register(E1000e *dev, unsigned at)
     if (at >= REGISTERS_END) {
         return 0;
     }
+    dev->link_news &= at != STATUS && at != MDIC;
     for (unsigned i = 0; i < G_N_ELEMENTS(actions); i++) {
         if (at >= actions[i].first && at <= actions[i].last && actions[i].read) {
             return actions[i].read(dev, at);
@@ -464,8 +465,17 @@ void e1000e_set_link(E1000e *dev, bool up)
         dev->link_up = up;
         show_link(dev);
         e1000e_raise(dev, CAUSE_LINK);
+        dev->link_news = *e1000e_reg(dev, IMS) & CAUSE_LINK;
     }
     g_mutex_unlock(&dev->pci.device.lock);
+}
+
+bool e1000e_link_known(E1000e *dev)
+{
+    g_mutex_lock(&dev->pci.device.lock);
+    bool known = !dev->link_news;
+    g_mutex_unlock(&dev->pci.device.lock);
+    return known;
 }
 
 static void reset(Device *device)

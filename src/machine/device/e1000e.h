@@ -29,3 +29,5 @@ extern const PciClass e1000e_class;
 E1000e *e1000e_new(const PciSlot *slot, const E1000eConfig *config);
 /* Plug the cable in, or pull it. */
 void e1000e_set_link(E1000e *dev, bool up);
+/* No driver has still to look at a change of the link that it was told of. */
+bool e1000e_link_known(E1000e *dev);

@@ -114,6 +114,7 @@ struct E1000e {
     uint16_t phy[E1000E_PHY];
     E1000eContext context[RINGS];
     bool link_up, port_gone;
+    bool link_news;  /* the driver has not looked since it was told of a change of the link */
     bool port_full;  /* the network takes no more for now */
     uint32_t rx_len; /* of the frame in .rx that waits for room; 0: none */
     bool rx_valid;   /* its sums are right */

@@ -151,8 +151,14 @@ static void test_identity(void)
     g_assert_cmphex(get(&rig, 0x5400), ==, 0x12005452);
     g_assert_cmphex(get(&rig, 0x5404), ==, 0x80005634);
     e1000e_set_link(rig.dev, false);
+    g_assert_true(e1000e_link_known(rig.dev)); /* nobody wanted to be told */
     g_assert_cmphex(get(&rig, 8) & 2, ==, 0);
     g_assert_cmphex(get(&rig, ICR) & 4, ==, 4);
+    put(&rig, 0xd0, 4);
+    e1000e_set_link(rig.dev, true);
+    g_assert_false(e1000e_link_known(rig.dev));
+    g_assert_cmphex(get(&rig, 8) & 2, ==, 2);
+    g_assert_true(e1000e_link_known(rig.dev));
     put(&rig, 0, 0x04000000); /* reset */
     g_assert_cmphex(get(&rig, 0x3800), ==, 0);
     rig_clear(&rig);

@@ -16,6 +16,8 @@
  */
 #include "machine/pci/root_port.h"
 
+#include "common/error.h"
+
 /* Offsets in the PCI Express capability. */
 enum {
     LINK_CAPABILITIES = 0x0c,
@@ -53,6 +55,7 @@ typedef struct RootPort {
     void *opaque;
     /* lock: pci.device.lock */
     uint8_t eject; /* PciEject */
+    bool card;     /* for a saved state: the slot has one */
     bool raised;   /* its interrupt was sent, and the reason holds on */
 } RootPort;
 
@@ -129,6 +132,11 @@ static bool loaded(Device *device, GError **error)
     if (!pci_loaded(device, error)) {
         return false;
     }
+    if (port->card != has_card(port)) {
+        set_error(error, "cannot load the state of '%s': its slot %s a card when it was saved",
+                  device->name, port->card ? "had" : "hadn't");
+        return false;
+    }
     update(port);
     return true;
 }
@@ -137,6 +145,7 @@ static const SavedField saved[] = {
     PCI_SAVED(RootPort),
     SAVED_RANGE(RootPort, eject, PCI_EJECT_NONE, PCI_EJECT_RELEASED),
     SAVED(RootPort, raised),
+    SAVED(RootPort, card),
     { 0 },
 };
 
@@ -205,6 +214,7 @@ void pci_root_port_set_card(PciDevice *pci, bool there)
     g_mutex_lock(&pci->device.lock);
     /* as it was made, too: a reset and a state that is loaded change it as little as the guest */
     pci->first[status] = card;
+    port->card = there;
     uint32_t news = STATUS_PRESENCE | (there ? STATUS_BUTTON : 0);
     set(port, SLOT_STATUS, (get(port, SLOT_STATUS) & ~STATUS_CARD) | card | news);
     port->eject = PCI_EJECT_NONE;

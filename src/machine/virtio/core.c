@@ -60,9 +60,18 @@ void virtio_dev_broken(VirtioDev *dev, const char *why)
 void virtio_dev_config_changed(VirtioDev *dev)
 {
     dev->config_generation++;
-    if (virtio_dev_runs(dev)) {
+    dev->config_news = virtio_dev_runs(dev);
+    if (dev->config_news) {
         virtio_dev_interrupt(dev, NULL);
     }
+}
+
+bool virtio_dev_config_known(VirtioDev *dev)
+{
+    g_mutex_lock(&dev->device.lock);
+    bool known = !dev->config_news || !virtio_dev_runs(dev);
+    g_mutex_unlock(&dev->device.lock);
+    return known;
 }
 
 /* --- queues --- */
@@ -264,10 +273,11 @@ void virtio_core_set_status(VirtioDev *dev, uint8_t value)
 
 /* --- configuration space --- */
 
-uint32_t virtio_core_read_config(const VirtioDev *dev, uint64_t offset, unsigned size)
+uint32_t virtio_core_read_config(VirtioDev *dev, uint64_t offset, unsigned size)
 {
     uint32_t value = 0;
 
+    dev->config_news = false;
     if (range_inside(offset, size, 0, VIRTIO_MAX_CONFIG)) {
         memcpy(&value, dev->config + offset, size); /* zero behind .config_size */
     }

@@ -570,7 +570,9 @@ static void test_link(void)
     rig_start(&rig, 0);
     uint32_t generation = virtio_bench_read(rig.b, VB_CONFIG_GENERATION);
     virtio_net_set_link(rig.b->dev, false);
+    g_assert_false(virtio_dev_config_known(rig.b->dev));
     g_assert_cmphex(read_config(&rig, STATUS_AT, 2), ==, 0);
+    g_assert_true(virtio_dev_config_known(rig.b->dev));
     g_assert_cmpuint(virtio_bench_read(rig.b, VB_CONFIG_GENERATION), !=, generation);
     g_assert_cmphex(virtio_bench_read(rig.b, VB_INTERRUPT_STATUS), ==, VIRTIO_INTERRUPT_CONFIG);
     g_assert_true(guest_send(&rig, &header, 100)); /* into the void */

@@ -54,7 +54,7 @@ void virtio_core_enable_queue(VirtioDev *dev, bool on);
 void virtio_core_reset_queue(VirtioDev *dev);
 void virtio_core_notify(VirtioDev *dev, uint32_t index);
 /* @size is 1, 2 or 4; what lies beyond the configuration reads as 0. */
-uint32_t virtio_core_read_config(const VirtioDev *dev, uint64_t offset, unsigned size);
+uint32_t virtio_core_read_config(VirtioDev *dev, uint64_t offset, unsigned size);
 void virtio_core_write_config(VirtioDev *dev, uint64_t offset, uint32_t value, unsigned size);
 /* The guest has seen these bits of .isr. */
 void virtio_core_acknowledge(VirtioDev *dev, uint8_t bits);

@@ -104,9 +104,10 @@ struct VirtioDev {
     /* lock: device.lock */
     uint8_t config[VIRTIO_MAX_CONFIG];
     uint8_t status;
-    uint8_t isr;    /* VIRTIO_INTERRUPT_: what the guest has not acknowledged */
-    bool resetting; /* a reset waits for work in flight: registers take no writes */
-    bool paused;    /* no chain is popped */
+    uint8_t isr;      /* VIRTIO_INTERRUPT_: what the guest has not acknowledged */
+    bool resetting;   /* a reset waits for work in flight: registers take no writes */
+    bool paused;      /* no chain is popped */
+    bool config_news; /* the driver has not looked at .config since it was told of a change */
     uint16_t config_vector;
     uint32_t device_features_sel, driver_features_sel;
     uint64_t driver_features;
@@ -159,6 +160,8 @@ void virtio_dev_set_config(VirtioDev *dev, const void *config, unsigned size);
 void virtio_dev_set_queues(VirtioDev *dev, unsigned n);
 /* .config is another now: tell the guest.  Lock held. */
 void virtio_dev_config_changed(VirtioDev *dev);
+/* No driver runs that has still to look at a change it was told of. */
+bool virtio_dev_config_known(VirtioDev *dev);
 bool virtio_dev_has_feature(const VirtioDev *dev, unsigned bit); /* negotiated */
 /* The driver runs and the device works.  Lock held. */
 bool virtio_dev_runs(const VirtioDev *dev);

@@ -375,6 +375,11 @@ void x86_cpuid(X86Cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t ret[4])
     }
 }
 
+void x86_vcpu_cpuid(DbtCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t ret[4])
+{
+    x86_cpuid(x86_cpu(cpu), leaf, subleaf, ret);
+}
+
 uint64_t x86_helper_cpuid(DbtCpu *base, uint64_t a, uint64_t b, uint64_t c)
 {
     X86Cpu *cpu = x86_cpu(base);

@@ -295,6 +295,7 @@ void x86_io_write(X86Cpu *cpu, uint16_t port, uint64_t value, unsigned size);
 struct X86CpuModel;
 void x86_vcpu_init(DbtCpu *cpu, const struct X86CpuModel *model);
 void x86_vcpu_free(DbtCpu *cpu);
+void x86_vcpu_cpuid(DbtCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t ret[4]);
 /* While the vCPU stands still. */
 void x86_get_state(DbtCpu *cpu, X86State *ret_state);
 bool x86_set_state(DbtCpu *cpu, const X86State *state, GError **error);
