@@ -9,6 +9,7 @@
  *   l  loops for ever                            b  checks the machine: timer interrupt by the
  *   p  writes rubbish to ports, then as e           8259 and the PIT, RTC, UART, then as e
  *   m  writes rubbish to device memory, then as e
+ *   t  fills 64 MiB with numbers, and then prints dots for ever
  *
  * Entered in 32-bit protected mode, flat, paging off, %ebx = hvm_start_info.
  */
@@ -88,6 +89,21 @@ halt:
 
 forever:
     jmp forever
+
+/* What is saved and goes on in tools/bench-life: no two pages are the same. */
+dots:
+    mov $0x1000000, %edi
+1:  mov %edi, (%edi)
+    add $64, %edi
+    cmp $0x5000000, %edi
+    jb 1b
+    mov $0x3f8, %edx
+    mov $'.', %al
+2:  outb %al, %dx
+    mov $20000, %ecx
+3:  dec %ecx
+    jnz 3b
+    jmp 2b
 
 /* Next number of a congruential generator, in %eax. */
 random:
@@ -257,6 +273,7 @@ choices:
     choice 'o', power_off
     choice 'h', halt
     choice 'l', forever
+    choice 't', dots
     choice 'p', rubbish_ports
     choice 'm', rubbish_memory
     choice 'b', basics
