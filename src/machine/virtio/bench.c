@@ -4,6 +4,8 @@
  */
 #include "machine/virtio/bench.h"
 
+#include "machine/virtio/pci.h"
+
 enum { RINGS = 0x8000, AVAILABLE = 0x2000, USED = 0x4000 };
 
 uint64_t virtio_bench_desc_gpa(unsigned q)
@@ -21,7 +23,7 @@ uint64_t virtio_bench_used_gpa(unsigned q)
     return virtio_bench_desc_gpa(q) + USED;
 }
 
-VirtioBench *virtio_bench_new(VirtioBenchMake make, void *opaque)
+static VirtioBench *new_bench(void)
 {
     VirtioBench *b = g_new0(VirtioBench, 1);
 
@@ -29,6 +31,12 @@ VirtioBench *virtio_bench_new(VirtioBenchMake make, void *opaque)
     b->packed = g_getenv("INSULA_TEST_PACKED") != NULL;
     b->io = io_thread_new_manual();
     g_assert(gm_add_ram(b->bench.env.memory, 0, VIRTIO_BENCH_RAM, NULL));
+    return b;
+}
+
+VirtioBench *virtio_bench_new(VirtioBenchMake make, void *opaque)
+{
+    VirtioBench *b = new_bench();
     VirtioSlot slot = {
         .env = b->bench.env,
         .io = b->io,
@@ -36,8 +44,49 @@ VirtioBench *virtio_bench_new(VirtioBenchMake make, void *opaque)
         .irq = bench_line(&b->bench, 0),
         .name = "bench",
     };
+
     b->dev = make(&slot, opaque);
     device_reset(&b->dev->device);
+    return b;
+}
+
+static unsigned route(void *opaque, unsigned device, unsigned pin)
+{
+    return 0;
+}
+
+/* Where the registers are, and what may be done: as firmware leaves it. */
+static void place_bars(VirtioBench *b)
+{
+    enum { MSIX_BAR = PCI_BAR0 + 4, REGISTERS_BAR = PCI_BAR0 + 16 };
+
+    pci_root_write(b->root, 0, VIRTIO_BENCH_DEVFN, MSIX_BAR, VIRTIO_BENCH_BAR - 0x10000, 4);
+    pci_root_write(b->root, 0, VIRTIO_BENCH_DEVFN, REGISTERS_BAR, VIRTIO_BENCH_BAR, 4);
+    pci_root_write(b->root, 0, VIRTIO_BENCH_DEVFN, REGISTERS_BAR + 4, 0, 4);
+    pci_root_write(b->root, 0, VIRTIO_BENCH_DEVFN, PCI_COMMAND,
+                   PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+}
+
+VirtioBench *virtio_bench_new_pci(VirtioBenchMake make, void *opaque)
+{
+    VirtioBench *b = new_bench();
+    PciRootConfig root = { .memory = b->bench.env.memory, .route = route };
+
+    root.pirqs[0] = bench_line(&b->bench, 0);
+    b->root = pci_root_new(&root);
+    PciSlot place = { b->bench.env, pci_root_bus(b->root), VIRTIO_BENCH_DEVFN, "pci", false };
+    b->function = virtio_pci_new(&place);
+    VirtioSlot slot = {
+        .env = b->bench.env,
+        .io = b->io,
+        .transport = &virtio_pci,
+        .transport_opaque = b->function,
+        .name = "bench",
+    };
+    b->dev = make(&slot, opaque);
+    device_reset((Device *)b->function);
+    device_reset(&b->dev->device);
+    place_bars(b);
     return b;
 }
 
@@ -45,20 +94,82 @@ void virtio_bench_free(VirtioBench *b)
 {
     if (b) {
         device_free(&b->dev->device);
+        device_free((Device *)b->function);
+        pci_root_free(b->root);
         io_thread_free(b->io);
         bench_clear(&b->bench);
         g_free(b);
     }
 }
 
+/* Registers of MMIO, where PCI has them, and their size there (virtio 1.2, 4.1.4.3). */
+static const struct {
+    uint16_t mmio, pci;
+    uint8_t size;
+} registers[] = {
+    { VB_DEVICE_FEATURES_SEL, 0x00, 4 },
+    { VB_DEVICE_FEATURES, 0x04, 4 },
+    { VB_DRIVER_FEATURES_SEL, 0x08, 4 },
+    { VB_DRIVER_FEATURES, 0x0c, 4 },
+    { VB_STATUS, 0x14, 1 },
+    { VB_CONFIG_GENERATION, 0x15, 1 },
+    { VB_QUEUE_SEL, 0x16, 2 },
+    { VB_QUEUE_NUM_MAX, 0x18, 2 },
+    { VB_QUEUE_NUM, 0x18, 2 },
+    { VB_QUEUE_READY, 0x1c, 2 },
+    { VB_QUEUE_DESC, 0x20, 4 },
+    { VB_QUEUE_DESC + 4, 0x24, 4 },
+    { VB_QUEUE_DRIVER, 0x28, 4 },
+    { VB_QUEUE_DRIVER + 4, 0x2c, 4 },
+    { VB_QUEUE_DEVICE, 0x30, 4 },
+    { VB_QUEUE_DEVICE + 4, 0x34, 4 },
+    { VB_QUEUE_RESET, 0x3a, 2 },
+    { VB_INTERRUPT_STATUS, 0x1000, 1 },
+};
+
+/* Where @reg is; *@ret_size: 0, if it is nowhere. */
+static uint64_t find_register(const VirtioBench *b, unsigned reg, unsigned *ret_size)
+{
+    enum { DEVICE_PART = 0x2000 };
+
+    *ret_size = 4;
+    if (!b->root) {
+        return VIRTIO_BENCH_BASE + reg;
+    }
+    if (reg >= VB_CONFIG) {
+        return VIRTIO_BENCH_BAR + DEVICE_PART + reg - VB_CONFIG;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(registers); i++) {
+        if (registers[i].mmio == reg) {
+            *ret_size = registers[i].size;
+            return VIRTIO_BENCH_BAR + registers[i].pci;
+        }
+    }
+    *ret_size = 0;
+    return 0;
+}
+
 uint32_t virtio_bench_read(VirtioBench *b, unsigned reg)
 {
-    return (uint32_t)gm_mmio_read(b->bench.env.memory, VIRTIO_BENCH_BASE + reg, 4);
+    unsigned size;
+    uint64_t gpa = find_register(b, reg, &size);
+
+    return size ? (uint32_t)gm_mmio_read(b->bench.env.memory, gpa, size) : 0;
 }
 
 void virtio_bench_write(VirtioBench *b, unsigned reg, uint32_t value)
 {
-    gm_mmio_write(b->bench.env.memory, VIRTIO_BENCH_BASE + reg, value, 4);
+    enum { NOTIFY_PART = 0x3000 };
+    unsigned size;
+    uint64_t gpa = find_register(b, reg, &size);
+
+    if (b->root && reg == VB_QUEUE_NOTIFY) {
+        gpa = VIRTIO_BENCH_BAR + NOTIFY_PART + 4 * (uint64_t)(value % 0x400);
+        size = 2;
+    }
+    if (size) {
+        gm_mmio_write(b->bench.env.memory, gpa, value & (uint32_t)bits_mask(8 * size), size);
+    }
 }
 
 static void write_64(VirtioBench *b, unsigned reg, uint64_t value)

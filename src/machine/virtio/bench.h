@@ -2,7 +2,9 @@
 /*
  * For tests: plays the guest of one virtio device.  It sets the device up as a driver would, posts
  * chains, kicks, looks at what comes back, and can lie at each step.  Rings are split ones, unless
- * .packed is set before the device is started, or INSULA_TEST_PACKED is in the environment.
+ * .packed is set before the device is started, or INSULA_TEST_PACKED is in the environment.  The
+ * device is on MMIO, or (virtio_bench_new_pci) a PCI function, whose registers are found by the
+ * names that they have on MMIO.
  *
  * Guest RAM is 1 MiB at 0.  Queue n has its rings at 8000h * (n + 1); buffers are free from
  * VIRTIO_BENCH_BUFFERS on.  The I/O thread is a manual one: a kick is served before it returns.
@@ -12,12 +14,15 @@
 #pragma once
 
 #include "machine/core/bench.h"
+#include "machine/pci/pci.h"
 #include "machine/virtio/virtio.h"
 
 enum {
     VIRTIO_BENCH_RAM = 0x100000,
     VIRTIO_BENCH_BASE = 0x200000, /* of the registers */
     VIRTIO_BENCH_BUFFERS = 0x80000,
+    VIRTIO_BENCH_BAR = 0x400000, /* of PCI: the registers; other BARs are below */
+    VIRTIO_BENCH_DEVFN = PCI_DEVFN(3, 0),
 };
 
 /* Registers, as a driver knows them. */
@@ -60,6 +65,8 @@ typedef struct VirtioBench {
     VirtioBenchQueue queues[VIRTIO_MAX_QUEUES];
     uint16_t next_descriptor;
     bool packed;
+    PciRoot *root; /* NULL: the device is on MMIO */
+    struct VirtioPci *function;
 } VirtioBench;
 
 /* One buffer of a chain. */
@@ -73,6 +80,7 @@ typedef VirtioDev *(*VirtioBenchMake)(const VirtioSlot *slot, void *opaque);
 
 /* Line 0 of the bench is the device's interrupt. */
 VirtioBench *virtio_bench_new(VirtioBenchMake make, void *opaque);
+VirtioBench *virtio_bench_new_pci(VirtioBenchMake make, void *opaque);
 void virtio_bench_free(VirtioBench *b);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtioBench, virtio_bench_free)
 

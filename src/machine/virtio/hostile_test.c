@@ -24,9 +24,15 @@ typedef struct Lie {
 /* One row of one of the tables below, on one queue, in one form of ring. */
 typedef struct Case {
     const VirtioSubject *subject;
-    bool packed;
+    bool packed, pci;
     size_t index;
 } Case;
+
+static void init(VirtioRig *rig, const Case *c)
+{
+    (c->pci ? virtio_rig_init_pci : virtio_rig_init)(rig, c->subject);
+    rig->b->packed = c->packed;
+}
 
 #define INDIRECT16                                                                                 \
     {                                                                                              \
@@ -162,15 +168,14 @@ static void test_lie(gconstpointer data)
     unsigned q = c->subject->queue;
     VirtioRig rig;
 
-    virtio_rig_init(&rig, c->subject);
+    init(&rig, c);
     VirtioBench *b = rig.b;
-    b->packed = c->packed;
     virtio_bench_start(b, lie->without);
     (c->packed ? lie_packed : lie_split)(b, q, lie);
     virtio_rig_serve(&rig);
     g_assert_true(virtio_bench_is_broken(b));
-    g_assert_cmpuint(virtio_bench_read(b, VB_INTERRUPT_STATUS) & VIRTIO_INTERRUPT_CONFIG, !=, 0);
     g_assert_true(b->bench.level[0]);
+    g_assert_cmpuint(virtio_bench_read(b, VB_INTERRUPT_STATUS) & VIRTIO_INTERRUPT_CONFIG, !=, 0);
     g_assert_cmpint(virtio_bench_next_used(b, q, NULL), ==, -1);
     /* dead: a good chain is not served */
     b->queues[q].available = 0;
@@ -232,9 +237,8 @@ static void test_ring(gconstpointer data)
     uint64_t without = c->packed ? 0 : VIRTIO_FEATURE(VIRTIO_F_RING_PACKED);
     VirtioRig rig;
 
-    virtio_rig_init(&rig, c->subject);
+    init(&rig, c);
     VirtioBench *b = rig.b;
-    b->packed = c->packed;
     g_assert(virtio_bench_negotiate(b, virtio_bench_features(b) & ~without));
     virtio_bench_write(b, VB_QUEUE_SEL, q);
     virtio_bench_write(b, VB_QUEUE_NUM, ring->size);
@@ -260,8 +264,7 @@ static void test_not_available(gconstpointer data)
     const Case *c = data;
     VirtioRig rig;
 
-    virtio_rig_init(&rig, c->subject);
-    rig.b->packed = true;
+    init(&rig, c);
     for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
         VirtioBenchPart part = { RAM, 16, false };
         virtio_bench_start(rig.b, 0);
@@ -280,12 +283,11 @@ static void test_rings_overlap(gconstpointer data)
     const Case *c = data;
     VirtioRig rig;
 
-    virtio_rig_init(&rig, c->subject);
+    init(&rig, c);
     VirtioBench *b = rig.b;
-    b->packed = c->packed;
     virtio_bench_start(b, 0);
     virtio_bench_write(b, VB_QUEUE_SEL, c->subject->queue);
-    virtio_bench_write(b, VB_QUEUE_READY, 0);
+    virtio_bench_write(b, VB_QUEUE_RESET, 1);
     for (unsigned i = 0; i < 3; i++) {
         virtio_bench_write(b, VB_QUEUE_DESC + 0x10 * i, VIRTIO_BENCH_BUFFERS);
     }
@@ -299,41 +301,45 @@ static void test_rings_overlap(gconstpointer data)
     virtio_rig_clear(&rig);
 }
 
-static void add(const VirtioSubject *subject, bool packed, const char *name, size_t index,
-                GTestDataFunc fn)
+static void add(const Case *at, const char *name, size_t index, GTestDataFunc fn)
 {
     g_autofree char *path =
-        g_strdup_printf("/hostile/%s/%s/%s", subject->name, packed ? "packed" : "split", name);
+        g_strdup_printf("/hostile/%s/%s/%s/%s", at->subject->name, at->pci ? "pci" : "mmio",
+                        at->packed ? "packed" : "split", name);
     Case *c = g_new(Case, 1);
 
-    *c = (Case){ subject, packed, index };
+    *c = *at;
+    c->index = index;
     g_test_add_data_func_full(path, c, fn, g_free);
 }
 
-static void add_subject(const VirtioSubject *s)
+static void add_subject(const VirtioSubject *s, bool pci)
 {
+    const Case split = { .subject = s, .pci = pci }, packed = { s, true, pci, 0 };
+
     for (size_t i = 0; i < G_N_ELEMENTS(split_lies); i++) {
-        add(s, false, split_lies[i].name, i, test_lie);
+        add(&split, split_lies[i].name, i, test_lie);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(packed_lies); i++) {
-        add(s, true, packed_lies[i].name, i, test_lie);
+        add(&packed, packed_lies[i].name, i, test_lie);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(split_rings); i++) {
-        add(s, false, split_rings[i].name, i, test_ring);
+        add(&split, split_rings[i].name, i, test_ring);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(packed_rings); i++) {
-        add(s, true, packed_rings[i].name, i, test_ring);
+        add(&packed, packed_rings[i].name, i, test_ring);
     }
-    add(s, true, "not-available", 0, test_not_available);
-    add(s, false, "rings-overlap", 0, test_rings_overlap);
-    add(s, true, "rings-overlap", 0, test_rings_overlap);
+    add(&packed, "not-available", 0, test_not_available);
+    add(&split, "rings-overlap", 0, test_rings_overlap);
+    add(&packed, "rings-overlap", 0, test_rings_overlap);
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     for (const VirtioSubject *s = virtio_subjects; s->name; s++) {
-        add_subject(s);
+        add_subject(s, false);
+        add_subject(s, true);
     }
     return g_test_run();
 }

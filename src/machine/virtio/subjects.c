@@ -147,6 +147,12 @@ void virtio_rig_init(VirtioRig *rig, const VirtioSubject *subject)
     rig->b = virtio_bench_new(subject->make, rig);
 }
 
+void virtio_rig_init_pci(VirtioRig *rig, const VirtioSubject *subject)
+{
+    *rig = (VirtioRig){ .subject = subject };
+    rig->b = virtio_bench_new_pci(subject->make, rig);
+}
+
 void virtio_rig_clear(VirtioRig *rig)
 {
     virtio_bench_free(rig->b);

@@ -44,6 +44,8 @@ struct VirtioSubject {
 extern const VirtioSubject virtio_subjects[];
 
 void virtio_rig_init(VirtioRig *rig, const VirtioSubject *subject);
+/* The same on PCI. */
+void virtio_rig_init_pci(VirtioRig *rig, const VirtioSubject *subject);
 void virtio_rig_clear(VirtioRig *rig);
 /* Kick the queue, feed the device, and let the I/O thread run. */
 void virtio_rig_serve(VirtioRig *rig);
