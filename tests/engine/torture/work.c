@@ -206,6 +206,7 @@ void do_work(unsigned cpu, Random *random)
         *(volatile uint64_t *)(buffer + i) = draw(random);
     }
     for (uint64_t round = 0; round < shared->rounds; round++) {
+        shared->round = round;
         sum = mix(sum, arithmetic(random));
         sum = mix(sum, flags(random));
         sum = mix(sum, strings(buffer, random));
