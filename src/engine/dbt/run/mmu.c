@@ -111,12 +111,13 @@ static void renew(DbtCpu *cpu, TlbEntry *entry)
 static bool resolve(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, Place *ret_place)
 {
     TlbEntry *entry = entry_of(cpu, gva, mmu);
+    bool write = access == MMU_WRITE || (mmu & MMU_RMW);
     MmuPage page;
 
     if (!tag_matches(entry->read, gva)) {
         bank_recall(cpu, entry, gva, mmu);
     }
-    if (!tag_matches(access == MMU_WRITE ? entry->write : entry->read, gva)) {
+    if (!tag_matches(write ? entry->write : entry->read, gva)) {
         if (!cpu->isa->walk(cpu, gva, access, mmu, false, &page)) {
             return false;
         }
