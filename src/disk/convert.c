@@ -51,7 +51,7 @@ static bool convert_to(const DiskArgs *args, Blk *from, const char *format, GErr
                       .progress = &progress };
     bool good = disk_copy(&copy, error);
     disk_progress_end(&progress);
-    return good;
+    return good && disk_tell(args, to, disk_base(to), error) == DISK_DONE;
 }
 
 int disk_convert(const DiskArgs *args, GError **error)
@@ -196,9 +196,10 @@ int disk_rebase(const DiskArgs *args, GError **error)
     bool none = is_none(args->backing);
     const char *format =
         args->backing_format ? args->backing_format : blk_format_of_name(args->backing);
-    return blk_set_backing(blk, none ? NULL : args->backing, none ? NULL : format, error)
-               ? DISK_DONE
-               : DISK_FAILED;
+    if (!blk_set_backing(blk, none ? NULL : args->backing, none ? NULL : format, error)) {
+        return DISK_FAILED;
+    }
+    return disk_tell(args, blk, none ? NULL : args->backing, error);
 }
 
 /* --- commit --- */
@@ -265,7 +266,7 @@ int disk_commit(const DiskArgs *args, GError **error)
         return DISK_FAILED;
     }
     return write_down(args, top, base, error) && (args->keep || blk_empty(top, error))
-               ? DISK_DONE
+               ? disk_tell(args, base, disk_base(base), error)
                : DISK_FAILED;
 }
 

@@ -41,6 +41,11 @@ void disk_json_number(JsonBuilder *json, const char *name, uint64_t value);
 void disk_json_flag(JsonBuilder *json, const char *name, bool value);
 /* Print what was built.  Takes ownership. */
 bool disk_json_print(JsonBuilder *json, GError **error);
+/* The path of what @blk is based on, or NULL. */
+const char *disk_base(Blk *blk);
+/* Where JSON is asked for, what became of @blk, which is based on @backing (NULL: on none).  The
+ * exit status. */
+int disk_tell(const DiskArgs *args, const Blk *blk, const char *backing, GError **error);
 /* Standard output is complete. */
 bool disk_flush_output(GError **error);
 /* "1.5 GiB (1610612736 bytes)"; newly allocated. */

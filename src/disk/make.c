@@ -143,7 +143,9 @@ int disk_resize(const DiskArgs *args, GError **error)
                        args->operands[0], old);
         return DISK_USAGE;
     }
-    return blk_resize(blk, size, args->preallocation, error) ? DISK_DONE : DISK_FAILED;
+    return blk_resize(blk, size, args->preallocation, error)
+               ? disk_tell(args, blk, disk_base(blk), error)
+               : DISK_FAILED;
 }
 
 /* --- snapshots --- */

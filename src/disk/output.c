@@ -62,6 +62,30 @@ bool disk_json_print(JsonBuilder *json, GError **error)
     return disk_flush_output(error);
 }
 
+const char *disk_base(Blk *blk)
+{
+    Blk *base = blk_backing(blk);
+
+    return base ? blk_path(base) : NULL;
+}
+
+int disk_tell(const DiskArgs *args, const Blk *blk, const char *backing, GError **error)
+{
+    if (!args->json) {
+        return DISK_DONE;
+    }
+    JsonBuilder *json = json_builder_new();
+    json_builder_begin_object(json);
+    disk_json_text(json, "filename", blk_path(blk));
+    disk_json_text(json, "format", blk_format(blk));
+    disk_json_number(json, "virtual-size", blk_size(blk));
+    if (backing) {
+        disk_json_text(json, "backing-filename", backing);
+    }
+    json_builder_end_object(json);
+    return disk_json_print(json, error) ? DISK_DONE : DISK_FAILED;
+}
+
 bool disk_flush_output(GError **error)
 {
     if (fflush(stdout) || ferror(stdout)) {

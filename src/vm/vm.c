@@ -416,15 +416,22 @@ static void tell(Vm *vm, VmNoticeKind kind, VmCause cause)
 }
 
 /* Tell the observer if the machine is paused now and wasn't, or the other way round. */
-static void tell_state(Vm *vm)
+static void tell_state_is(Vm *vm, VmState now)
 {
-    g_mutex_lock(&vm->mutex);
-    VmState before = vm->told_state, now = vm->state;
-    g_mutex_unlock(&vm->mutex);
+    VmState before = vm->told_state;
+
     vm->told_state = now;
     if ((before == VM_RUNNING) != (now == VM_RUNNING)) {
         tell(vm, now == VM_RUNNING ? VM_NOTICE_RESUMED : VM_NOTICE_PAUSED, VM_CAUSE_NONE);
     }
+}
+
+static void tell_state(Vm *vm)
+{
+    g_mutex_lock(&vm->mutex);
+    VmState now = vm->state;
+    g_mutex_unlock(&vm->mutex);
+    tell_state_is(vm, now);
 }
 
 void vm_pause_now(Vm *vm, VmState reason)
@@ -439,7 +446,7 @@ static void set_state(Vm *vm, VmState state)
     g_mutex_lock(&vm->mutex);
     vm->state = state;
     g_mutex_unlock(&vm->mutex);
-    tell_state(vm);
+    tell_state_is(vm, VM_RUNNING); /* even if a disk has just paused it again: that is told next */
     go_as_wanted(vm);
 }
 
@@ -487,11 +494,12 @@ static void on_disk_error(void *opaque, const DiskError *error)
     }
     vm->disk_failed = true;
     g_mutex_unlock(&vm->mutex);
-    if (error->action == DISK_ON_ERROR_STOP) {
-        vm_pause(vm, VM_IO_ERROR);
-    }
+    /* the cause is told before the pause, as QEMU does */
     if (tell_it) {
         g_idle_add_full(G_PRIORITY_HIGH, tell_disk_error, vm, NULL);
+    }
+    if (error->action == DISK_ON_ERROR_STOP) {
+        vm_pause(vm, VM_IO_ERROR);
     }
 }
 

@@ -21,7 +21,7 @@
 #include "common/bits.h"
 #include "work.h"
 
-enum { CRASH_STATES = 420, CRASHES_PER_FLUSH = 8, ERROR_OPS = 40, FULL_CYCLES = 9 };
+enum { CRASH_STATES = 420, CRASHES_PER_FLUSH = 8, ERROR_OPS = 40, FULL_CYCLES = 9, PAIRS = 12 };
 enum { GROWTH_FLUSHES = 10000 };
 
 static guint32 seed;
@@ -210,7 +210,8 @@ static const Failure failures[] = {
 typedef struct Case {
     const WorkKind *kind;
     const WorkMix *mix;
-    unsigned step; /* one of so many calls fails in turn */
+    unsigned step;  /* one of so many calls fails in turn */
+    unsigned again; /* so many calls after the first error comes another; 0: none */
 } Case;
 
 /* Let call @at from now on fail; 0: none. */
@@ -232,6 +233,7 @@ static char *work_with_error(const Case *c, const Failure *how, unsigned at, uns
     BlkBench *bench = &crash->bench;
     char *wrong = NULL;
     bool failed_flush = false;
+    unsigned again = c->again;
 
     crash->work.flushed = NULL;
     crash->per_flush = times > 1;
@@ -256,8 +258,10 @@ static char *work_with_error(const Case *c, const Failure *how, unsigned at, uns
                 crash_around_flush(&crash->work);
                 model_flushed(&crash->model);
             }
-            arm(bench, how, how->for_good && i % 4 ? 1 : 0); /* room comes back now and then */
+            /* room comes back now and then */
+            arm(bench, how, how->for_good && i % 4 ? 1 : again);
             bench->calls = bench->fail_at ? 0 : calls;
+            again = 0;
         }
     }
     arm(bench, how, 0);
@@ -294,7 +298,7 @@ static char *errors_of(const Case *c, const Failure *how, unsigned *runs)
 
 static void errors_of_kind(const WorkKind *kind, const WorkMix *mix)
 {
-    const Case c = { kind, mix, mix->together && times == 1 ? 5 : 1 };
+    const Case c = { kind, mix, mix->together && times == 1 ? 5 : 1, 0 };
     unsigned runs = 0;
 
     for (size_t i = 0; i < (times > 1 ? G_N_ELEMENTS(failures) : 1); i++) {
@@ -314,11 +318,36 @@ static void test_errors_together(gconstpointer data)
     errors_of_kind(data, &work_together);
 }
 
+/* Two errors, the second soon after the first: the undoing and the trying again fail, too. */
+static void test_pairs(gconstpointer data)
+{
+    const Failure none = { 0, false, false, false };
+    g_autoptr(GRand) random = g_rand_new_with_seed(seed);
+    unsigned calls = 0, unused;
+
+    for (unsigned i = 0; i < PAIRS * times; i++) {
+        Case c = { data, i % 2 ? &work_usual : &work_together, 1, 0 };
+        if (!calls) {
+            g_autofree char *wrong = work_with_error(&c, &none, 0, &calls);
+            g_assert_cmpstr(wrong, ==, NULL);
+        }
+        c.again = 1 + g_rand_int(random) % 16;
+        unsigned at = 1 + g_rand_int(random) % calls;
+        Failure how = failures[g_rand_int(random) % G_N_ELEMENTS(failures)];
+        how.for_good = false;
+        g_autofree char *wrong = work_with_error(&c, &how, at, &unused);
+        if (wrong) {
+            g_test_message("call %u and %u later, error %d", at, c.again, how.result);
+        }
+        g_assert_cmpstr(wrong, ==, NULL);
+    }
+}
+
 /* A write that is only said to have been done is seen. */
 static void test_lost_writes(void)
 {
     const Failure lost = { 0, false, false, true };
-    const Case c = { &work_kinds[1], &work_usual, 1 };
+    const Case c = { &work_kinds[1], &work_usual, 1, 0 };
     unsigned runs = 0;
     g_autofree char *wrong = errors_of(&c, &lost, &runs);
 
@@ -449,6 +478,7 @@ int main(int argc, char **argv)
     add_for_kinds("crash-together", test_crash_together);
     add_for_kinds("error", test_errors);
     add_for_kinds("error-together", test_errors_together);
+    add_for_kinds("error-pairs", test_pairs);
     add_for_kinds("full", test_full);
     g_test_add_func("/image/growth", test_growth);
     g_test_add_data_func("/image/seen/first-sync", GUINT_TO_POINTER(1), test_missing_barrier);
