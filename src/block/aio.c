@@ -35,6 +35,11 @@ BlkAio *blk_aio_new(BlkAioKind kind)
     return aio;
 }
 
+void blk_aio_start(BlkAio *aio)
+{
+    blk_pool_start(aio->pool);
+}
+
 void blk_aio_free(BlkAio *aio)
 {
     if (aio) {

@@ -4,6 +4,7 @@
  *
  *     aio = blk_aio_new(...)                      once, before a process locks itself in
  *     blk_open(... .aio = aio)                    all its disks
+ *     blk_aio_start(aio)                          the process is locked in
  *     watch blk_aio_fds(aio); when readable: blk_aio_run(aio)
  *
  *     request->op = BLK_READ; ...; request->done = on_done
@@ -20,7 +21,7 @@
  * System calls, for who makes lists of them.  Who submits: preadv2, io_uring_enter, write, futex.
  * blk_aio_run(): read, io_uring_enter, and preadv or pwritev for what a move left undone.  Threads
  * "disk-N": preadv, pwritev, fdatasync, fallocate, ftruncate, lseek, write, futex.  None starts a
- * thread or a ring after blk_aio_new().
+ * thread or a ring later.
  *
  * Threads: blk_submit() from any; blk_aio_run() from one at a time, and .done is called by it,
  * without locks.  Best is that both are the same thread.  A disk is closed, and an aio freed, when
@@ -40,6 +41,8 @@ typedef enum BlkAioKind {
 } BlkAioKind;
 
 BlkAio *blk_aio_new(BlkAioKind kind);
+/* Begin its threads, before the first request. */
+void blk_aio_start(BlkAio *aio);
 /* @aio may be NULL. */
 void blk_aio_free(BlkAio *aio);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlkAio, blk_aio_free)

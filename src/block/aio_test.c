@@ -182,6 +182,7 @@ static Rig *rig_new(BlkAioKind kind)
     printf("# INSULA_SEED=%u\n", seed);
     rig->random = g_rand_new_with_seed(seed);
     rig->aio = blk_aio_new(kind);
+    blk_aio_start(rig->aio);
     for (unsigned i = 0; i < PIECES; i++) {
         rig->pieces[i].rig = rig;
     }

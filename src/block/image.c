@@ -74,14 +74,18 @@ static bool writable(const Blk *blk, const char *what, GError **error)
 
 /* --- what is done while no request runs --- */
 
-void blk_info(Blk *blk, BlkInfo *ret)
+uint64_t blk_room(Blk *blk)
 {
     struct stat st = { 0 };
 
-    *ret = (BlkInfo){ .file_size = blk_file_size(&blk->file) };
-    if (!blk->file.host->stat(blk->file.host->opaque, blk->file.fd, &st)) {
-        ret->file_allocated = (uint64_t)st.st_blocks * BLK_SECTOR;
-    }
+    return blk->file.host->stat(blk->file.host->opaque, blk->file.fd, &st) == 0
+               ? (uint64_t)st.st_blocks * BLK_SECTOR
+               : 0;
+}
+
+void blk_info(Blk *blk, BlkInfo *ret)
+{
+    *ret = (BlkInfo){ .file_size = blk_file_size(&blk->file), .file_allocated = blk_room(blk) };
     ret->backing = g_strdup(blk->backing_name);
     ret->backing_format = g_strdup(blk->backing_format);
     ret->snapshots = g_ptr_array_new();

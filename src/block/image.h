@@ -67,6 +67,8 @@ typedef struct BlkInfo {
 } BlkInfo;
 
 void blk_info(Blk *blk, BlkInfo *ret);
+/* Bytes that its file takes; while requests run, too. */
+uint64_t blk_room(Blk *blk);
 void blk_info_clear(BlkInfo *info);
 /* Who else has the image open, in words; NULL: nobody.  Newly allocated. */
 char *blk_holder(Blk *blk);

@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/confine.h"
+
 typedef struct JobList {
     BlkJob *first, **last;
 } JobList;
@@ -80,6 +82,7 @@ static gpointer serve(gpointer opaque)
 {
     BlkPool *pool = opaque;
 
+    confine_thread(THREAD_WORKER);
     g_mutex_lock(&pool->lock);
     while (!pool->stopping) {
         BlkJob *job = take_job(pool);
@@ -108,11 +111,15 @@ BlkPool *blk_pool_new(unsigned threads)
     g_cond_init(&pool->changed);
     pool->n_threads = threads;
     pool->threads = g_new0(GThread *, threads);
-    for (unsigned i = 0; i < threads; i++) {
+    return pool;
+}
+
+void blk_pool_start(BlkPool *pool)
+{
+    for (unsigned i = 0; i < pool->n_threads; i++) {
         g_autofree char *name = g_strdup_printf("disk-%u", i);
         pool->threads[i] = g_thread_new(name, serve, pool);
     }
-    return pool;
 }
 
 void blk_pool_free(BlkPool *pool)
@@ -125,7 +132,7 @@ void blk_pool_free(BlkPool *pool)
     pool->stopping = true;
     g_cond_broadcast(&pool->changed);
     g_mutex_unlock(&pool->lock);
-    for (unsigned i = 0; i < pool->n_threads; i++) {
+    for (unsigned i = 0; i < pool->n_threads && pool->threads[i]; i++) {
         g_thread_join(pool->threads[i]);
     }
     g_free(pool->threads);

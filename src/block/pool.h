@@ -23,6 +23,8 @@ typedef struct BlkJob {
 
 /* No threads: blk_pool_run() does the work, for tests. */
 BlkPool *blk_pool_new(unsigned threads);
+/* Begin them, once; work that was added before waits. */
+void blk_pool_start(BlkPool *pool);
 /* Nothing may be in it.  @pool may be NULL. */
 void blk_pool_free(BlkPool *pool);
 /* Readable while something has ended: then call blk_pool_run(). */

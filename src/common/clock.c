@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "common/confine.h"
+
 #define MANUAL_START_S UINT64_C(1704067200) /* 2024-01-01 */
 
 struct Timer {
@@ -24,6 +26,7 @@ struct Clock {
     /* fixed after create, and clock_set() */
     bool manual;
     uint64_t wall_base_ns;
+    bool started; /* .thread is there */
     pthread_t thread;
     /* atomic */
     uint64_t base_ns;   /* host time at which the clock showed 0; moves on resume */
@@ -104,6 +107,7 @@ static void *timer_thread(void *opaque)
 {
     Clock *clock = opaque;
 
+    confine_thread(THREAD_CLOCK);
     pthread_mutex_lock(&clock->mutex);
     while (!clock->stopping) {
         Timer *timer = first_timer(clock);
@@ -137,13 +141,28 @@ static Clock *clock_new(bool manual)
     return clock;
 }
 
+Clock *clock_new_held(void)
+{
+    Clock *clock = clock_new(false);
+
+    clock_pause(clock);
+    return clock;
+}
+
+void clock_start(Clock *clock)
+{
+    g_assert(!clock->manual && !clock->started);
+    if (pthread_create(&clock->thread, NULL, timer_thread, clock)) {
+        g_error("cannot start the timer thread");
+    }
+    clock->started = true;
+}
+
 Clock *clock_new_host(void)
 {
     Clock *clock = clock_new(false);
 
-    if (pthread_create(&clock->thread, NULL, timer_thread, clock)) {
-        g_error("cannot start the timer thread");
-    }
+    clock_start(clock);
     return clock;
 }
 
@@ -158,7 +177,7 @@ void clock_free(Clock *clock)
         return;
     }
     g_assert(clock->timers->len == 0);
-    if (!clock->manual) {
+    if (clock->started) {
         pthread_mutex_lock(&clock->mutex);
         clock->stopping = true;
         pthread_cond_broadcast(&clock->changed);

@@ -23,6 +23,9 @@ typedef struct Timer Timer;
 typedef void (*TimerFn)(void *opaque);
 
 Clock *clock_new_host(void);
+/* The same, paused, and its timers wait for clock_start(), which begins a thread. */
+Clock *clock_new_held(void);
+void clock_start(Clock *clock);
 Clock *clock_new_manual(void);
 /* All timers must have been freed.  @clock may be NULL. */
 void clock_free(Clock *clock);

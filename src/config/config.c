@@ -19,6 +19,7 @@ VmConfig *vm_config_new(void)
     config->serial.kind = SERIAL_STDIO;
     config->console.kind = SERIAL_NONE;
     config->gdb.wait = true;
+    config->sandbox.on = true;
     return config;
 }
 

@@ -87,6 +87,12 @@ typedef struct QmpConfig {
     int fd;
 } QmpConfig;
 
+/* Whether the process locks itself in. */
+typedef struct SandboxConfig {
+    bool on;
+    bool net; /* a user network may be plugged in, even if there is none at the begin */
+} SandboxConfig;
+
 /* What becomes of a machine whose watchdog goes off. */
 typedef enum WatchdogAction {
     WATCHDOG_ABSENT, /* there is none */
@@ -145,6 +151,7 @@ typedef struct VmConfig {
     char *restore;
     char *save;    /* where SIGUSR1 saves it; NULL: nowhere */
     unsigned said; /* CONFIG_SAID_: not left at its default */
+    SandboxConfig sandbox;
     bool no_reboot;
     bool paused;          /* the vCPUs stand until somebody resumes the machine */
     bool verbose;         /* say what was chosen where nothing was said */

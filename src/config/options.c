@@ -324,6 +324,21 @@ static bool parse_save(VmConfig *config, const char *value, GError **error)
     return set_text(&config->save, "--save", value, error);
 }
 
+static bool sandbox_net(void *opaque, const char *value, GError **error)
+{
+    return words_switch(value, "--sandbox: net", &((SandboxConfig *)opaque)->net, error);
+}
+
+static const WordSetting sandbox_settings[] = { { "net", "on|off", sandbox_net }, { 0 } };
+
+static bool parse_sandbox(VmConfig *config, const char *value, GError **error)
+{
+    g_autofree char *word = NULL;
+
+    return words_parse(value, "--sandbox", sandbox_settings, &config->sandbox, &word, error) &&
+           words_switch(word, "--sandbox", &config->sandbox.on, error);
+}
+
 static bool parse_no_reboot(VmConfig *config, const char *value, GError **error)
 {
     config->no_reboot = true;
@@ -610,6 +625,18 @@ static const Option table[] = {
                 "waits for migrate-incoming on the control socket (--qmp); what was plugged in "
                 "when it was saved has to be plugged in again before.",
       .parse = parse_restore },
+    { .name = "sandbox",
+      .form = "on[,net=on]|off",
+      .standard = "on",
+      .words = "on off",
+      .help = "lock the process in before the guest runs",
+      .detail = "It then has the files that are open, its memory, and the system calls that its "
+                "threads need: no other files, no network but its own, no other processes, no "
+                "privileges. A process outside of it, its keeper, passes signals on and removes "
+                "sockets' names. Clients of --qmp name files by descriptor (add-fd, /dev/fdset/N). "
+                "With --net none they can plug in user networks only if net=on. Walls that the "
+                "host lacks are named on standard error.",
+      .parse = parse_sandbox },
     { .name = "no-reboot",
       .help = "end when the guest resets the machine",
       .parse = parse_no_reboot },

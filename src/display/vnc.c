@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/confine.h"
 #include "common/error.h"
 #include "display/vnc_client.h"
 
@@ -297,6 +298,7 @@ static gpointer run(gpointer data)
     Vnc *vnc = data;
     struct pollfd fds[VNC_MAX_CLIENTS + 1 + MAX_LISTENERS];
 
+    confine_thread(THREAD_VNC);
     while (take_new(vnc)) {
         unsigned n = fill_fds(vnc, fds), clients = vnc->viewers->len;
         if (poll(fds, n, patience(vnc)) < 0 && errno != EINTR) {
@@ -356,8 +358,13 @@ Vnc *vnc_new(const VncConfig *config, GError **error)
     vnc->new_listeners = g_array_new(FALSE, FALSE, sizeof(int));
     vnc->new_viewers = g_array_new(FALSE, FALSE, sizeof(int));
     g_mutex_init(&vnc->lock);
-    vnc->thread = g_thread_new("vnc", run, vnc);
     return vnc;
+}
+
+void vnc_start(Vnc *vnc)
+{
+    g_assert(!vnc->thread);
+    vnc->thread = g_thread_new("vnc", run, vnc);
 }
 
 static void wake(const Vnc *vnc)
@@ -385,7 +392,9 @@ void vnc_free(Vnc *vnc)
     vnc->quit = true;
     g_mutex_unlock(&vnc->lock);
     wake(vnc);
-    g_thread_join(vnc->thread);
+    if (vnc->thread) {
+        g_thread_join(vnc->thread);
+    }
     g_ptr_array_unref(vnc->viewers);
     close_all(vnc->listeners);
     close_all(vnc->new_listeners);

@@ -6,6 +6,7 @@
  *
  *   vnc = vnc_new(&config)
  *   vnc_listen(vnc, fd); vnc_connect(vnc, fd)    any number of each, at any time
+ *   vnc_start(vnc)
  *   vnc_free(vnc)
  *
  * Sockets come open: where one may listen is the caller's business.  What is copied in one viewer
@@ -31,6 +32,8 @@ typedef struct VncConfig {
 } VncConfig;
 
 Vnc *vnc_new(const VncConfig *config, GError **error);
+/* Begin to serve, on a thread of its own. */
+void vnc_start(Vnc *vnc);
 /* All viewers are gone.  @vnc may be NULL. */
 void vnc_free(Vnc *vnc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vnc, vnc_free)

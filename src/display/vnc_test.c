@@ -616,6 +616,7 @@ static void test_server(void)
     int fds[VNC_MAX_CLIENTS + 1][2];
     uint8_t bytes[64];
 
+    vnc_start(vnc);
     for (unsigned i = 0; i <= VNC_MAX_CLIENTS; i++) {
         g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds[i]), ==, 0);
         vnc_connect(vnc, fds[i][1]);

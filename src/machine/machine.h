@@ -138,6 +138,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Machine, machine_free)
  * RAM that the loader doesn't write keeps its bytes, as on a PC. */
 bool machine_reset(Machine *machine, GError **error);
 
+/* Begin the machine's own threads, before the first vCPU runs. */
+void machine_start(Machine *machine);
 /* On: finish what is in flight, and touch neither guest memory nor devices until off.  No vCPU
  * runs, and the clock is paused. */
 void machine_pause(Machine *machine, bool on);

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -32,87 +33,64 @@
 
 enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
-#define ALLOW(name)                                                                                \
-    {                                                                                              \
-        SCMP_SYS(name), 0,                                                                         \
-        {                                                                                          \
-            {                                                                                      \
-                0                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    }
-#define ALLOW_EQUAL(name, which, value)                                                            \
-    {                                                                                              \
-        SCMP_SYS(name), 1,                                                                         \
-        {                                                                                          \
-            {                                                                                      \
-                .arg = (which), .op = SCMP_CMP_EQ, .datum_a = (value)                              \
-            }                                                                                      \
-        }                                                                                          \
-    }
-/* Where the bits of @mask must be @value. */
-#define ALLOW_MASKED(name, which, mask, value)                                                     \
-    {                                                                                              \
-        SCMP_SYS(name), 1,                                                                         \
-        {                                                                                          \
-            {                                                                                      \
-                .arg = (which), .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value)    \
-            }                                                                                      \
-        }                                                                                          \
-    }
+enum { NET_CALLS = 1, SANITIZER_CALLS = 2 };
 
 /* All that libslirp, glibc's allocator and the loop need, once they have begun. */
 static const JailCall calls[] = {
     /* sockets of the internet's alone */
-    ALLOW_EQUAL(socket, 0, AF_INET),
-    ALLOW_EQUAL(socket, 0, AF_INET6),
-    ALLOW(accept),
-    ALLOW(accept4),
-    ALLOW(bind),
-    ALLOW(connect),
-    ALLOW(getpeername),
-    ALLOW(getsockname),
-    ALLOW(getsockopt),
-    ALLOW(listen),
-    ALLOW(recvfrom),
-    ALLOW(recvmsg),
-    ALLOW(sendmsg),
-    ALLOW(sendto),
-    ALLOW(setsockopt),
-    ALLOW(shutdown),
-    ALLOW_EQUAL(ioctl, 1, 0x541b), /* FIONREAD */
-    ALLOW_EQUAL(ioctl, 1, 0x5421), /* FIONBIO */
-    ALLOW_EQUAL(fcntl, 1, F_GETFL),
-    ALLOW_EQUAL(fcntl, 1, F_SETFL),
-    ALLOW_EQUAL(fcntl, 1, F_GETFD),
-    ALLOW_EQUAL(fcntl, 1, F_SETFD),
-    ALLOW(close),
-    ALLOW(poll),
-    ALLOW(ppoll),
-    ALLOW(read),
-    ALLOW(readv),
-    ALLOW(write),
-    ALLOW(writev),
+    { SCMP_SYS(socket), NET_CALLS, .args = { { 0, JAIL_INT, AF_INET } } },
+    { SCMP_SYS(socket), NET_CALLS, .args = { { 0, JAIL_INT, AF_INET6 } } },
+    { SCMP_SYS(accept), NET_CALLS },
+    { SCMP_SYS(accept4), NET_CALLS },
+    { SCMP_SYS(bind), NET_CALLS },
+    { SCMP_SYS(connect), NET_CALLS },
+    { SCMP_SYS(getpeername), NET_CALLS },
+    { SCMP_SYS(getsockname), NET_CALLS },
+    { SCMP_SYS(getsockopt), NET_CALLS },
+    { SCMP_SYS(listen), NET_CALLS },
+    { SCMP_SYS(recvfrom), NET_CALLS },
+    { SCMP_SYS(recvmsg), NET_CALLS },
+    { SCMP_SYS(sendmsg), NET_CALLS },
+    { SCMP_SYS(sendto), NET_CALLS },
+    { SCMP_SYS(setsockopt), NET_CALLS },
+    { SCMP_SYS(shutdown), NET_CALLS },
+    { SCMP_SYS(ioctl), NET_CALLS, .args = { { 1, JAIL_INT, FIONREAD } } },
+    { SCMP_SYS(ioctl), NET_CALLS, .args = { { 1, JAIL_INT, FIONBIO } } },
+    { SCMP_SYS(fcntl), NET_CALLS, .args = { { 1, JAIL_INT, F_GETFL } } },
+    { SCMP_SYS(fcntl), NET_CALLS, .args = { { 1, JAIL_INT, F_SETFL } } },
+    { SCMP_SYS(fcntl), NET_CALLS, .args = { { 1, JAIL_INT, F_GETFD } } },
+    { SCMP_SYS(fcntl), NET_CALLS, .args = { { 1, JAIL_INT, F_SETFD } } },
+    { SCMP_SYS(close), NET_CALLS },
+    { SCMP_SYS(poll), NET_CALLS },
+    { SCMP_SYS(ppoll), NET_CALLS },
+    { SCMP_SYS(read), NET_CALLS },
+    { SCMP_SYS(readv), NET_CALLS },
+    { SCMP_SYS(write), NET_CALLS },
+    { SCMP_SYS(writev), NET_CALLS },
     /* the file of name servers, which is all that is there */
-    ALLOW_MASKED(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY),
-    ALLOW(fstat),
-    ALLOW(newfstatat),
-    ALLOW(lseek),
+    { SCMP_SYS(openat), NET_CALLS, .args = { { 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY } } },
+    { SCMP_SYS(fstat), NET_CALLS },
+    { SCMP_SYS(newfstatat), NET_CALLS },
+    { SCMP_SYS(lseek), NET_CALLS },
     /* time, memory, the end */
-    ALLOW(clock_gettime),
-    ALLOW(gettimeofday),
-    ALLOW(getrandom),
-    ALLOW(futex),
-    ALLOW(brk),
-    ALLOW_MASKED(mmap, 2, PROT_EXEC, 0),
-    ALLOW_MASKED(mprotect, 2, PROT_EXEC, 0),
-    ALLOW(mremap),
-    ALLOW(munmap),
-    ALLOW(madvise),
-    ALLOW(restart_syscall),
-    ALLOW(rt_sigreturn),
-    ALLOW(exit),
-    ALLOW(exit_group),
+    { SCMP_SYS(clock_gettime), NET_CALLS },
+    { SCMP_SYS(gettimeofday), NET_CALLS },
+    { SCMP_SYS(getrandom), NET_CALLS },
+    { SCMP_SYS(futex), NET_CALLS },
+    { SCMP_SYS(brk), NET_CALLS },
+    { SCMP_SYS(mmap), NET_CALLS, .args = { { 2, PROT_EXEC, 0 } } },
+    { SCMP_SYS(mprotect), NET_CALLS, .args = { { 2, PROT_EXEC, 0 } } },
+    { SCMP_SYS(mremap), NET_CALLS },
+    { SCMP_SYS(munmap), NET_CALLS },
+    { SCMP_SYS(madvise), NET_CALLS },
+    { SCMP_SYS(restart_syscall), NET_CALLS },
+    { SCMP_SYS(rt_sigreturn), NET_CALLS },
+    { SCMP_SYS(exit), NET_CALLS },
+    { SCMP_SYS(exit_group), NET_CALLS },
+    /* what sanitizers do of themselves */
+    { SCMP_SYS(sigaltstack), SANITIZER_CALLS },
+    { SCMP_SYS(rt_sigprocmask), SANITIZER_CALLS },
+    { SCMP_SYS(rt_sigaction), SANITIZER_CALLS },
 };
 
 typedef struct Options {
@@ -233,6 +211,7 @@ static void go_into_jail(NetReply *reply)
         .files = files,
         .calls = calls,
         .n_calls = G_N_ELEMENTS(calls),
+        .kinds = NET_CALLS | (INSULA_SANITIZED ? SANITIZER_CALLS : 0),
         .max_descriptors = NET_MAX_DESCRIPTORS,
         .max_memory = NET_MAX_MEMORY,
     };

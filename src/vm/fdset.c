@@ -116,6 +116,13 @@ static bool set_of_path(const char *path, int64_t *ret_id)
     return true;
 }
 
+bool fd_sets_has_name(const char *path)
+{
+    int64_t id;
+
+    return set_of_path(path, &id);
+}
+
 /* A duplicate of the set's descriptor that may do what @flags ask, best of all no more; -errno. */
 static int open_of_set(const FdSets *sets, int64_t id, int flags)
 {

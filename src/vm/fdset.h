@@ -33,5 +33,7 @@ bool fd_sets_remove(FdSets *sets, int64_t id, int64_t fd, GError **error);
 void fd_sets_foreach(const FdSets *sets,
                      void (*fn)(void *opaque, int64_t id, int fd, const char *text), void *opaque);
 
+/* Whether @path is the name of a set. */
+bool fd_sets_has_name(const char *path);
 /* The host's files, and /dev/fdset/N.  Belongs to @sets, which outlives what uses it. */
 const BlkHost *fd_sets_host(FdSets *sets);

@@ -17,9 +17,11 @@
 #include "config/options.h"
 #include "vm/choices.h"
 #include "vm/describe.h"
+#include "vm/keeper.h"
 #include "vm/names.h"
 #include "vm/qmp.h"
 #include "vm/report.h"
+#include "vm/sandbox.h"
 #include "vm/signals.h"
 #include "vm/vm.h"
 
@@ -59,8 +61,29 @@ static void name_process(const VmConfig *config)
     }
 }
 
+/* The only thread that there is goes behind walls; those that follow begin there. */
+static bool lock_in(const Vm *vm, const Outside *outside, GError **error)
+{
+    g_autofree char *missing = NULL;
+    StateIdentity identity;
+
+    if (!outside) {
+        report("the sandbox is off: a guest that breaks out of its machine has your rights");
+        return true;
+    }
+    vm_identity(vm, &identity);
+    const SandboxSpec spec = { .memory = identity.memory, .cpus = identity.cpus };
+    if (!sandbox_enter(outside, &spec, &missing, error)) {
+        return false;
+    }
+    if (missing) {
+        report("the sandbox is weaker than it could be: this host lacks, or forbids, %s", missing);
+    }
+    return true;
+}
+
 /* Everything is made and checked before the first word is said and the first instruction run. */
-static Status run(const VmConfig *config, int *ret_signal)
+static Status run(const VmConfig *config, Outside *outside, int *ret_signal)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *reason = NULL;
@@ -77,8 +100,8 @@ static Status run(const VmConfig *config, int *ret_signal)
         return report_error(error);
     }
     signals_block();
-    g_autoptr(Vm) vm = vm_new(config, engine, &error);
-    if (!vm || !vm_open(vm, &error) || !signals_watch(vm, &source, &error)) {
+    g_autoptr(Vm) vm = vm_new(config, engine, outside, &error);
+    if (!vm || !vm_open(vm, &error) || !signals_watch(vm, outside, &source, &error)) {
         return report_error(error);
     }
     g_autoptr(Qmp) qmp = config->qmp.on ? qmp_new(vm, config, &error) : NULL;
@@ -90,10 +113,34 @@ static Status run(const VmConfig *config, int *ret_signal)
         g_autofree char *text = choices_text(config);
         report_lines(text);
     }
+    if (!lock_in(vm, outside, &error)) {
+        return report_error(error);
+    }
     report("engine %s: %s; CPU %s", engine->name, reason, vm_cpu_model(vm));
     Status status = vm_run(vm, ret_signal);
     g_source_remove(source);
     return status;
+}
+
+/* The VM process ends here; its keeper ends as if it were that. */
+static Status run_kept(const VmConfig *config, int *ret_signal)
+{
+    Outside *outside = NULL;
+    Status status = STATUS_DONE;
+    int number = 0;
+
+    if (!config->sandbox.on) {
+        return run(config, NULL, ret_signal);
+    }
+    if (!keeper_fork(config, &outside, &status, &number)) {
+        if (number) {
+            signals_die(number);
+        }
+        _exit(status); /* whose namespace has ended with its first process makes no more of them */
+    }
+    status = run(config, outside, &number);
+    outside_end(outside, number);
+    _exit(status); /* without what libraries would do at the end, which a jail may not */
 }
 
 int main(int argc, char **argv)
@@ -123,7 +170,7 @@ int main(int argc, char **argv)
         break;
     }
     vm_config_settle(config);
-    Status status = run(config, &number);
+    Status status = run_kept(config, &number);
     if (number) {
         signals_die(number);
     }

@@ -7,45 +7,38 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
+#include <glib-unix.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/error.h"
-#include "common/program.h"
 #include "net/message.h"
+#include "vm/net_helper.h"
+#include "vm/outside.h"
 #include "vm/report.h"
 
-/* Descriptors in insula-net, and the lowest number that ours get, so that they are others. */
-enum { CHILD_FRAMES = 3, CHILD_CONTROL = 4, FIRST_FREE = 10 };
-/* How long insula-net may take for an answer or for its end. */
+/* The lowest number that sockets for insula-net get, so that they are others than it knows. */
+enum { FIRST_FREE = 10 };
+/* How long insula-net may take for an answer. */
 enum { PATIENCE_MS = 5000 };
 
 struct Network {
     NetPort *port;
-    pid_t child; /* insula-net, or 0 */
-    guint watch; /* of .child */
+    pid_t child; /* insula-net, if it is ours to wait for, or 0 */
+    guint watch; /* of .control: insula-net closes it when it ends */
     int control; /* our end, or -1 */
 };
 
 /* --- the process --- */
 
-static void on_child(GPid pid, gint status, gpointer opaque)
+static gboolean on_end(gint fd, GIOCondition condition, gpointer opaque)
 {
     Network *network = opaque;
 
-    network->child = 0;
     network->watch = 0;
-    if (WIFSIGNALED(status)) {
-        report("insula-net was ended by signal %d (%s): the guest has no network any more",
-               WTERMSIG(status), g_strsignal(WTERMSIG(status)));
-    } else {
-        report("insula-net ended with status %d: the guest has no network any more",
-               WEXITSTATUS(status));
-    }
+    report("insula-net has ended: the guest has no network any more");
+    return G_SOURCE_REMOVE;
 }
 
 /* A pair of sockets: ours, and the one for the child, both with high numbers. */
@@ -70,56 +63,34 @@ static bool make_pair(int fds[2], GError **error)
     return true;
 }
 
-static char **child_words(const char *path, const NetConfig *config, const uint8_t mac[6])
-{
-    g_autoptr(GStrvBuilder) words = g_strv_builder_new();
-    g_autofree char *mtu = g_strdup_printf("--mtu=%u", config->mtu ? config->mtu : NET_USUAL_MTU);
-    g_autofree char *mac_word = g_strdup_printf("--mac=%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
-                                                mac[1], mac[2], mac[3], mac[4], mac[5]);
-    g_autofree char *frames = g_strdup_printf("--frames=%d", CHILD_FRAMES);
-    g_autofree char *control = g_strdup_printf("--control=%d", CHILD_CONTROL);
-
-    g_strv_builder_add_many(words, path, frames, control, mtu, mac_word, NULL);
-    if (config->host) {
-        g_strv_builder_add(words, "--host");
-    }
-    if (config->no_ipv6) {
-        g_strv_builder_add(words, "--no-ipv6");
-    }
-    return g_strv_builder_end(words);
-}
-
-/* Start insula-net with @frames and @control. */
-static bool spawn(Network *network, const NetConfig *config, const uint8_t mac[6], int frames,
+/* Start insula-net with @frames and @control, or have it started. */
+static bool start(Network *network, const NetHelper *helper, Outside *outside, int frames,
                   int control, GError **error)
 {
-    g_autofree char *path = program_find("insula-net", "net");
-    char *const environment[] = { NULL };
-    posix_spawn_file_actions_t actions;
+    pid_t pid = outside ? outside_start_net(outside, helper, frames, control)
+                        : net_helper_start(helper, frames, control);
 
-    if (!path) {
+    if (pid == -ENOENT) {
         set_error(error, "cannot find program 'insula-net' beside insula-vm; install it there, or "
                          "do without it by --net none");
-        return false;
+    } else if (pid == -EPERM && outside) {
+        set_error(error, "the machine was started without a user network, and its sandbox lets it "
+                         "have none now; start it with --net user, or --sandbox off");
+    } else if (pid < 0) {
+        set_error_errno(error, -pid, "cannot run insula-net");
+    } else {
+        network->child = outside ? 0 : pid;
+        network->watch = g_unix_fd_add(network->control, G_IO_HUP, on_end, network);
     }
-    g_auto(GStrv) words = child_words(path, config, mac);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, frames, CHILD_FRAMES);
-    posix_spawn_file_actions_adddup2(&actions, control, CHILD_CONTROL);
-    int err = posix_spawn(&network->child, path, &actions, NULL, words, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    if (err) {
-        network->child = 0;
-        set_error_errno(error, err, "cannot run '%s'", path);
-        return false;
-    }
-    network->watch = g_child_watch_add(network->child, on_child, network);
-    return true;
+    return pid >= 0;
 }
 
 static bool start_user(Network *network, const NetConfig *config, const uint8_t mac[6],
-                       GError **error)
+                       Outside *outside, GError **error)
 {
+    NetHelper helper = { .mtu = (uint16_t)config->mtu,
+                         .host = config->host,
+                         .no_ipv6 = config->no_ipv6 };
     const struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 };
     int frames[2], control[2];
 
@@ -133,7 +104,8 @@ static bool start_user(Network *network, const NetConfig *config, const uint8_t 
     }
     network->control = control[0];
     setsockopt(control[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    bool good = spawn(network, config, mac, frames[1], control[1], error);
+    memcpy(helper.mac, mac, sizeof(helper.mac));
+    bool good = start(network, &helper, outside, frames[1], control[1], error);
     close(frames[1]);
     close(control[1]);
     network->port = good ? net_port_new(NET_PORT_SOCKET, frames[0], "--net user", error) : NULL;
@@ -233,31 +205,17 @@ bool network_begin(Network *network, GError **error)
 
 /* --- life --- */
 
-Network *network_new(const NetConfig *config, const uint8_t mac[6], GError **error)
+Network *network_new(const NetConfig *config, const uint8_t mac[6], Outside *outside,
+                     GError **error)
 {
     g_autoptr(Network) network = g_new0(Network, 1);
 
     network->control = -1;
     if (config->kind == NET_USER) {
-        return start_user(network, config, mac, error) ? g_steal_pointer(&network) : NULL;
+        return start_user(network, config, mac, outside, error) ? g_steal_pointer(&network) : NULL;
     }
     network->port = net_port_new(NET_PORT_TAP, config->fd, "--net tap", error);
     return network->port ? g_steal_pointer(&network) : NULL;
-}
-
-/* It has seen its sockets close; one that doesn't end is not waited for. */
-static void end_child(pid_t child)
-{
-    const struct timespec step = { .tv_nsec = 5 * 1000 * 1000 };
-
-    for (unsigned ms = 0; ms < PATIENCE_MS / 5; ms += 5) {
-        if (waitpid(child, NULL, WNOHANG) != 0) {
-            return;
-        }
-        nanosleep(&step, NULL);
-    }
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
 }
 
 void network_free(Network *network)
@@ -273,7 +231,7 @@ void network_free(Network *network)
         close(network->control);
     }
     if (network->child) {
-        end_child(network->child);
+        net_helper_end(network->child);
     }
     g_free(network);
 }

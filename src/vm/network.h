@@ -22,9 +22,11 @@
 #include "net/port.h"
 
 typedef struct Network Network;
+typedef struct Outside Outside;
 
-/* @config is needed only now. */
-Network *network_new(const NetConfig *config, const uint8_t mac[6], GError **error);
+/* @config is needed only now.  @outside starts insula-net; NULL: this process does. */
+Network *network_new(const NetConfig *config, const uint8_t mac[6], Outside *outside,
+                     GError **error);
 /* After the machine that has the port.  @network may be NULL. */
 void network_free(Network *network);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Network, network_free)

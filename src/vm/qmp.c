@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/error.h"
 #include "machine/virtio/balloon.h"
 #include "vm/fdset.h"
 #include "vm/qmp_plug.h"
@@ -26,6 +27,14 @@ JsonNode *qmp_array_node(JsonArray *array)
 
     json_node_take_array(node, array);
     return node;
+}
+
+void qmp_refuse_name(const char *path, GError **error)
+{
+    set_error(error,
+              "Could not open '%s': the machine is in its sandbox; pass a descriptor (add-fd) and "
+              "say /dev/fdset/N, or start it with --sandbox off",
+              path);
 }
 
 bool qmp_is_id(const char *id)

@@ -57,6 +57,8 @@ void qmp_input_release(Qmp *qmp);
 /* End what is being saved. */
 void qmp_migrate_end(Qmp *qmp);
 
+/* The error of a file's name, where only descriptors can be had. */
+void qmp_refuse_name(const char *path, GError **error);
 /* A new object, and what is finished of it as a node. */
 JsonNode *qmp_object_node(JsonObject *object);
 JsonNode *qmp_array_node(JsonArray *array);

@@ -5,9 +5,8 @@
  * Threads: main.
  * Read first: vm/qmp.h.
  */
-#include <sys/stat.h>
-
 #include "block/block.h"
+#include "block/image.h"
 #include "vm/qmp_plug.h"
 
 /* ---- query-block ---- */
@@ -73,14 +72,11 @@ static const QmpType block_info = {
 static JsonObject *tell_image(Blk *blk)
 {
     JsonObject *image = json_object_new();
-    struct stat info;
 
     json_object_set_string_member(image, "filename", blk_path(blk));
     json_object_set_string_member(image, "format", blk_format(blk));
     json_object_set_int_member(image, "virtual-size", (gint64)blk_size(blk));
-    if (!stat(blk_path(blk), &info)) {
-        json_object_set_int_member(image, "actual-size", info.st_blocks * 512);
-    }
+    json_object_set_int_member(image, "actual-size", (gint64)blk_room(blk));
     if (blk_backing(blk)) {
         json_object_set_string_member(image, "backing-filename", blk_path(blk_backing(blk)));
     }

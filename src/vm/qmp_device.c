@@ -214,7 +214,7 @@ static bool prepare_net(const Qmp *qmp, QmpDevice *device, const Properties *sai
     if (config.kind == NET_TAP) {
         config.fd = fcntl(config.fd, F_DUPFD_CLOEXEC, 0);
     }
-    device->network = network_new(&config, mac, error);
+    device->network = network_new(&config, mac, vm_outside(qmp->vm), error);
     if (!device->network && config.kind == NET_TAP) {
         close(config.fd);
     }

@@ -8,11 +8,14 @@
  * Threads: main.
  * Read first: vm/qmp.h.
  */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/error.h"
 #include "display/keys.h"
 #include "display/screenshot.h"
+#include "vm/fdset.h"
 #include "vm/qmp.h"
 
 enum { HOLD_MS = 100, HOLD_MAX_MS = 60000, AXIS = INPUT_AXIS_MAX };
@@ -54,14 +57,39 @@ static const QmpType screendump_args = {
                                     { 0 } },
 };
 
+/* Into a descriptor that a client has passed, which is emptied first. */
+static void dump_to_set(const Qmp *qmp, ScreenshotFormat format, const char *path, GError **error)
+{
+    const BlkHost *host = fd_sets_host(qmp->fds);
+    int fd = host->open(host->opaque, path, O_WRONLY);
+
+    if (fd < 0) {
+        set_error_errno(error, -fd, "Could not open '%s'", path);
+        return;
+    }
+    if (ftruncate(fd, 0) == 0) {
+        lseek(fd, 0, SEEK_SET); /* neither can be done to a pipe, nor need it */
+    }
+    screenshot_write_fd(vm_display(qmp->vm), format, fd, error);
+    close(fd);
+}
+
 static JsonNode *screendump(QmpCall *call, GError **error)
 {
-    const char *format = json_object_get_string_member_with_default(call->args, "format", "ppm");
+    const Qmp *qmp = qmp_of(call);
+    const char *word = json_object_get_string_member_with_default(call->args, "format", "ppm");
+    ScreenshotFormat format = strcmp(word, "png") ? SCREENSHOT_PPM : SCREENSHOT_PNG;
+    const char *path = json_object_get_string_member(call->args, "filename");
 
-    if (check_head(call, error)) {
-        screenshot_write(vm_display(qmp_of(call)->vm),
-                         strcmp(format, "png") ? SCREENSHOT_PPM : SCREENSHOT_PNG,
-                         json_object_get_string_member(call->args, "filename"), error);
+    if (!check_head(call, error)) {
+        return NULL;
+    }
+    if (fd_sets_has_name(path)) {
+        dump_to_set(qmp, format, path, error);
+    } else if (qmp->config->sandbox.on) {
+        qmp_refuse_name(path, error);
+    } else {
+        screenshot_write(vm_display(qmp->vm), format, path, error);
     }
     return NULL;
 }

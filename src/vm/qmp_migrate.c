@@ -193,12 +193,15 @@ static const char *resolve(const QmpCall *call, int flags, int *ret_fd, GError *
         set_error(error, "a state file begins at offset 0");
         return NULL;
     }
-    if (g_str_has_prefix(path + 1, "/dev/fdset/")) {
+    if (fd_sets_has_name(path + 1)) {
         *ret_fd = host->open(host->opaque, path + 1, flags | O_CLOEXEC);
         if (*ret_fd < 0) {
             set_error_errno(error, -*ret_fd, "Could not open '%s'", path + 1);
             return NULL;
         }
+    } else if (qmp->config->sandbox.on) {
+        qmp_refuse_name(path + 1, error);
+        return NULL;
     }
     return path + 1;
 }

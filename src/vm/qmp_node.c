@@ -182,6 +182,11 @@ static BlkCache cache_of(JsonObject *options)
 static bool try_file(const Qmp *qmp, const QmpNode *node, GError **error)
 {
     const BlkHost *host = fd_sets_host(qmp->fds);
+
+    if (qmp->config->sandbox.on && !fd_sets_has_name(node->filename)) {
+        qmp_refuse_name(node->filename, error);
+        return false;
+    }
     int fd = host->open(host->opaque, node->filename, node->read_only ? O_RDONLY : O_RDWR);
 
     if (fd < 0) {
@@ -286,8 +291,12 @@ QmpNode *qmp_node_open(const Qmp *qmp, const char *path, const char *format, GEr
         .read_only = true,
         .host = fd_sets_host(qmp->fds),
     };
-    QmpNode *node = new_node(qmp->plug, nothing, error);
 
+    if (qmp->config->sandbox.on && !fd_sets_has_name(path)) {
+        qmp_refuse_name(path, error);
+        return NULL;
+    }
+    QmpNode *node = new_node(qmp->plug, nothing, error);
     if (!node) {
         return NULL;
     }

@@ -12,13 +12,16 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/confine.h"
 #include "common/error.h"
+#include "vm/outside.h"
 #include "vm/state_file.h"
 
 struct VmSave {
     /* fixed after create */
     Vm *vm;
-    char *path, *part; /* where it shall be, and what is written; NULL: .fd alone */
+    char *path; /* where it shall be; NULL: .fd alone */
+    bool part;  /* what is written beside it is there */
     int fd;
     VmSaveDone done;
     void *opaque;
@@ -34,18 +37,46 @@ struct VmSave {
     uint64_t total, passed, written; /* when it ended */
 };
 
+/* ---- the file ---- */
+
+int save_file_new(const char *path, GError **error)
+{
+    g_autofree char *part = g_strconcat(path, ".part", NULL);
+    int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    int err = errno;
+
+    if (fd < 0) {
+        set_error_errno(error, err, "cannot make state file '%s'", part);
+        errno = err;
+    }
+    return fd;
+}
+
+bool save_file_done(const char *path, bool good, GError **error)
+{
+    g_autofree char *part = g_strconcat(path, ".part", NULL);
+    int err = 0;
+
+    if (good && rename(part, path) < 0) {
+        err = errno;
+        set_error_errno(error, err, "cannot make state file '%s'", path);
+        good = false;
+    }
+    if (!good) {
+        unlink(part);
+        errno = err;
+    }
+    return good;
+}
+
 /* ---- the steps ---- */
 
 static bool open_part(VmSave *save, const char *path, GError **error)
 {
     save->path = g_strdup(path);
-    save->part = g_strconcat(path, ".part", NULL);
-    save->fd = open(save->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (save->fd < 0) {
-        set_error_errno(error, errno, "cannot make state file '%s'", save->part);
-        g_clear_pointer(&save->part, g_free);
-    }
-    return save->fd >= 0;
+    save->fd = outside_save(vm_outside(save->vm), path, error);
+    save->part = save->fd >= 0;
+    return save->part;
 }
 
 static bool take_state(VmSave *save, GError **error)
@@ -72,12 +103,8 @@ static bool finish(VmSave *save, bool good, GError **error)
     }
     close(save->fd);
     save->fd = -1;
-    if (good && save->part && rename(save->part, save->path) < 0) {
-        set_error_errno(error, errno, "cannot make state file '%s'", save->path);
-        good = false;
-    }
-    if (!good && save->part) {
-        unlink(save->part);
+    if (save->part) {
+        good = outside_saved(vm_outside(save->vm), save->path, good, good ? error : NULL) && good;
     }
     vm_end_saving(save->vm, good);
     save->ended_us = g_get_monotonic_time();
@@ -130,6 +157,7 @@ static gpointer write_main(gpointer data)
 {
     VmSave *save = data;
 
+    confine_thread(THREAD_SAVE);
     save->good = state_writer_run(save->writer, false, &save->error);
     g_idle_add(on_written, save);
     return NULL;
@@ -193,10 +221,9 @@ void vm_save_free(VmSave *save)
         close(save->fd);
     }
     if (save->part && !save->ended_us) {
-        unlink(save->part);
+        outside_saved(vm_outside(save->vm), save->path, false, NULL);
     }
     g_clear_error(&save->error);
-    g_free(save->part);
     g_free(save->path);
     g_free(save);
 }

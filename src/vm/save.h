@@ -13,6 +13,12 @@
 
 #include "vm/vm.h"
 
+/* A new file beside @path, to become it; -1 and an error, with errno. */
+int save_file_new(const char *path, GError **error);
+/* It is whole, and takes its place; or (not @good) it is removed.  False, and errno: it wasn't
+ * good, or can't. */
+bool save_file_done(const char *path, bool good, GError **error);
+
 /* Pause the machine and save it as @path, which is replaced only if all went well.  The machine
  * stays paused, for vm_resume() or its end; after a failure it goes on as before. */
 bool vm_save(Vm *vm, const char *path, GError **error);

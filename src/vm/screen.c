@@ -87,6 +87,11 @@ Screen *screen_open(const ScreenConfig *config, const char *name, Display *displ
     return screen;
 }
 
+void screen_start(Screen *screen)
+{
+    vnc_start(screen->vnc);
+}
+
 void screen_free(Screen *screen)
 {
     if (!screen) {

@@ -8,6 +8,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/error.h"
@@ -17,7 +18,7 @@
 
 static const int watched[] = { SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT, SIGUSR1 };
 
-static void fill(sigset_t *set)
+void signals_fill(sigset_t *set)
 {
     sigemptyset(set);
     for (unsigned i = 0; i < G_N_ELEMENTS(watched); i++) {
@@ -29,7 +30,7 @@ void signals_block(void)
 {
     sigset_t set;
 
-    fill(&set);
+    signals_fill(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN); /* a write to a peer that has gone fails instead */
 }
@@ -49,31 +50,53 @@ static void save(Vm *vm)
     }
 }
 
+static void act_on(Vm *vm, int number)
+{
+    if (number == SIGTSTP) {
+        vm_stop_job(vm);
+    } else if (number == SIGCONT) {
+        terminal_again();
+    } else if (number == SIGUSR1) {
+        save(vm);
+    } else {
+        vm_end_by_signal(vm, number);
+    }
+}
+
 static gboolean on_signal(gint fd, GIOCondition condition, gpointer data)
 {
     struct signalfd_siginfo info;
-    Vm *vm = data;
 
-    if (read(fd, &info, sizeof(info)) != sizeof(info)) {
-        return G_SOURCE_CONTINUE;
-    }
-    if (info.ssi_signo == SIGTSTP) {
-        vm_stop_job(vm);
-    } else if (info.ssi_signo == SIGCONT) {
-        terminal_again();
-    } else if (info.ssi_signo == SIGUSR1) {
-        save(vm);
-    } else {
-        vm_end_by_signal(vm, (int)info.ssi_signo);
+    if (read(fd, &info, sizeof(info)) == sizeof(info)) {
+        act_on(data, (int)info.ssi_signo);
     }
     return G_SOURCE_CONTINUE;
 }
 
-bool signals_watch(Vm *vm, guint *ret_source, GError **error)
+/* From the keeper; without one there is nobody who wants the machine. */
+static gboolean on_passed(gint fd, GIOCondition condition, gpointer data)
+{
+    int number = 0;
+    ssize_t got = recv(fd, &number, sizeof(number), MSG_DONTWAIT);
+
+    if (got == sizeof(number)) {
+        act_on(data, number);
+    } else if (got == 0) {
+        vm_end(data, STATUS_FAILED);
+    }
+    return got == 0 ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+}
+
+bool signals_watch(Vm *vm, const Outside *outside, guint *ret_source, GError **error)
 {
     sigset_t set;
 
-    fill(&set);
+    if (outside) {
+        *ret_source = g_unix_fd_add_full(G_PRIORITY_HIGH, outside_signals(outside),
+                                         G_IO_IN | G_IO_HUP, on_passed, vm, NULL);
+        return true;
+    }
+    signals_fill(&set);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0) {
         set_error_errno(error, errno, "cannot make a signalfd");

@@ -8,13 +8,18 @@
 #pragma once
 
 #include <glib.h>
+#include <signal.h>
 #include <stdbool.h>
 
+#include "vm/outside.h"
 #include "vm/vm.h"
 
+/* Which they are. */
+void signals_fill(sigset_t *set);
 /* Before any thread is made: they inherit what is blocked. */
 void signals_block(void);
-/* Serve them on the main loop from now on.  *@ret_source is for g_source_remove(). */
-bool signals_watch(Vm *vm, guint *ret_source, GError **error);
+/* Serve them on the main loop from now on, as they come or as the keeper passes them on.
+ * *@ret_source is for g_source_remove(). */
+bool signals_watch(Vm *vm, const Outside *outside, guint *ret_source, GError **error);
 /* Die of signal @number, as if it had never been blocked. */
 void signals_die(int number);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/confine.h"
 #include "common/error.h"
 #include "vm/listen.h"
 #include "vm/report.h"
@@ -387,6 +388,7 @@ static gpointer thread_main(gpointer data)
     Stream *stream = data;
     struct pollfd polls[WAITS];
 
+    confine_thread(THREAD_STREAM);
     while (wait_for_work(stream, polls)) {
         do_work(stream, polls);
     }
@@ -465,8 +467,12 @@ bool stream_open(Stream *stream, GError **error)
         return false;
     }
     set_reader(stream, stream->out >= 0);
-    stream->thread = g_thread_new(stream->name, thread_main, stream);
     return true;
+}
+
+void stream_start(Stream *stream)
+{
+    stream->thread = g_thread_new(stream->name, thread_main, stream);
 }
 
 CharBackend *stream_backend(Stream *stream)

@@ -35,8 +35,10 @@ typedef struct Stream Stream;
 /* A stream that isn't open yet: output waits in the ring.  @name is for messages; @config and
  * @keys are needed only now; @keys may be NULL. */
 Stream *stream_new(const SerialConfig *config, const char *name, const StreamKeys *keys);
-/* Open what the configuration names and start the thread. */
+/* Open what the configuration names. */
 bool stream_open(Stream *stream, GError **error);
+/* Start the thread. */
+void stream_start(Stream *stream);
 /* What the machine wants.  Belongs to @stream. */
 CharBackend *stream_backend(Stream *stream);
 /* Write out what waits, for at most STREAM_DRAIN_MS, and close.  The device has let go of it.

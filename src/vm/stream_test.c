@@ -134,6 +134,7 @@ static void test_file(void)
     send_more(&device); /* before the stream is open: what fits waits in it */
     g_assert_cmpuint(device.left, >=, SIZE - STREAM_BUFFER);
     g_assert_true(stream_open(stream, NULL));
+    stream_start(stream);
     wait_for(&device, 0);
     device_clear(&device);
     stream_free(stream);
@@ -186,6 +187,7 @@ static void test_socket(void)
     Device device;
 
     g_assert_true(stream_open(stream, NULL));
+    stream_start(stream);
     device_init(&device, stream, 7);
     g_assert_cmpint(stat(path, &info), ==, 0);
     g_assert_cmpint(info.st_mode & 0777, ==, 0600);
@@ -228,6 +230,7 @@ static void test_socket_in_use(void)
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
     g_assert_true(stream_open(first, NULL));
+    stream_start(first);
     g_assert_false(stream_open(second, &error));
     g_assert_nonnull(strstr(error->message, "exists already"));
     stream_free(second);
@@ -247,6 +250,7 @@ static void test_socket_in_use(void)
     close(stale);
     first = make(SERIAL_UNIX, path);
     g_assert_true(stream_open(first, NULL));
+    stream_start(first);
     stream_free(first);
     remove_path(path);
 }
@@ -277,6 +281,7 @@ static void test_none(void)
     CharBackend *backend = stream_backend(stream);
 
     g_assert_true(stream_open(stream, NULL));
+    stream_start(stream);
     for (unsigned i = 0; i < 10; i++) {
         size_t n = backend->write(backend->opaque, (const uint8_t *)sent, STREAM_BUFFER);
         g_assert_cmpuint(n, ==, STREAM_BUFFER);

@@ -19,6 +19,7 @@ static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS,
 
 static struct {
     volatile sig_atomic_t raw;
+    bool elsewhere; /* it is raw, but not by us */
     int fd;
     struct termios before, ours;
     struct sigaction actions[G_N_ELEMENTS(crashes)]; /* that ours replaced */
@@ -26,7 +27,12 @@ static struct {
 
 bool terminal_is_raw(void)
 {
-    return terminal.raw;
+    return terminal.raw || terminal.elsewhere;
+}
+
+void terminal_told(bool raw)
+{
+    terminal.elsewhere = raw;
 }
 
 static void put_back(void)

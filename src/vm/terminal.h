@@ -20,5 +20,8 @@ void terminal_restore(void);
 /* Make it raw once more, if it should be: a shell has used it while the process was stopped. */
 void terminal_again(void);
 
+/* Somebody else has made it raw, or (not @raw) as it was, and restores it. */
+void terminal_told(bool raw);
+
 /* Whether the terminal is raw: a line of ours must then end in "\r\n". */
 bool terminal_is_raw(void);

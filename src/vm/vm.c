@@ -12,6 +12,7 @@
 #include "block/aio.h"
 #include "block/block.h"
 #include "common/clock.h"
+#include "common/confine.h"
 #include "common/error.h"
 #include "common/log.h"
 #include "config/limits.h"
@@ -70,7 +71,7 @@ typedef struct VmCpu {
     unsigned index;
     EngineVcpu *vcpu;
     GThread *thread;
-    int thread_id; /* atomic; the host's, 0 before it runs */
+    int thread_id; /* atomic; as this process knows it, 0 before it runs */
     /* lock: vm->mutex */
     GdbResume wanted; /* by the debugger, or whoever else lets it run */
     GdbResume order;  /* that, unless the machine is paused or an event waits to be acted on */
@@ -83,6 +84,7 @@ struct Vm {
     bool no_reboot;
     WatchdogAction watchdog;
     const Engine *engine;
+    Outside *outside; /* NULL: the process has no keeper */
     GdbConfig gdb_config;
     StateIdentity identity;
     bool deferred;   /* the machine waits for its state, or has waited */
@@ -302,6 +304,7 @@ static gpointer cpu_main(gpointer data)
 {
     VmCpu *cpu = data;
 
+    confine_thread(THREAD_VCPU);
     __atomic_store_n(&cpu->thread_id, (int)gettid(), __ATOMIC_RELAXED);
     while (wait_for_order(cpu)) {
         VcpuExit exit = { 0 };
@@ -844,7 +847,9 @@ const char *vm_name(const Vm *vm)
 
 int vm_cpu_thread(const Vm *vm, unsigned cpu)
 {
-    return __atomic_load_n(&vm->cpus[cpu].thread_id, __ATOMIC_RELAXED);
+    int id = __atomic_load_n(&vm->cpus[cpu].thread_id, __ATOMIC_RELAXED);
+
+    return id ? outside_thread(vm->outside, id) : 0;
 }
 
 BlkAio *vm_aio(const Vm *vm)
@@ -942,17 +947,10 @@ static void on_key(void *opaque, EscapeKey key)
 
 void vm_stop_job(Vm *vm)
 {
-    bool raw = terminal_is_raw();
-
-    if (!halt_all(vm)) {
-        return;
+    if (halt_all(vm)) {
+        outside_stop(vm->outside, vm->raw_fd);
+        go_as_wanted(vm);
     }
-    terminal_restore();
-    kill(getpid(), SIGSTOP); /* here time passes, until somebody sends SIGCONT */
-    if (raw) {
-        terminal_raw(vm->raw_fd, NULL);
-    }
-    go_as_wanted(vm);
 }
 
 /* ---- life ---- */
@@ -981,7 +979,7 @@ static bool add_network(Vm *vm, const VmConfig *config, const NetConfig *net, Ma
                           .boot = net->boot,
                           .e1000e = net->model == NET_E1000E };
     choose_mac(config, vm->networks->len, net, card->mac);
-    Network *network = network_new(net, card->mac, error);
+    Network *network = network_new(net, card->mac, vm->outside, error);
     if (network) {
         g_ptr_array_add(vm->networks, network);
         card->port = network_port(network);
@@ -1248,10 +1246,11 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
     return true;
 }
 
-Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
+Vm *vm_new(const VmConfig *config, const Engine *engine, Outside *outside, GError **error)
 {
     g_autoptr(Vm) vm = g_new0(Vm, 1);
 
+    vm->outside = outside;
     vm->name = g_strdup(config->name ? config->name : config->machine);
     vm->no_reboot = config->no_reboot;
     vm->watchdog = config->watchdog;
@@ -1272,8 +1271,7 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
     vm->input = input_new();
     bool stdio = config->serial.kind == SERIAL_STDIO || config->console.kind == SERIAL_STDIO;
     vm->raw_fd = stdio ? STDIN_FILENO : -1;
-    vm->clock = clock_new_host();
-    clock_pause(vm->clock);
+    vm->clock = clock_new_held();
     vm->aio = blk_aio_new(BLK_AIO_USUAL);
     vm->disks = g_ptr_array_new_with_free_func((GDestroyNotify)blk_close);
     vm->plugged = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -1287,6 +1285,11 @@ Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error)
         return NULL;
     }
     return g_steal_pointer(&vm);
+}
+
+Outside *vm_outside(const Vm *vm)
+{
+    return vm->outside;
 }
 
 void vm_identity(const Vm *vm, StateIdentity *ret_identity)
@@ -1397,18 +1400,36 @@ static void end_threads(Vm *vm)
     }
 }
 
+/* All threads of the machine; then this one is the main thread, which begins none but that which
+ * saves. */
+static void begin_threads(Vm *vm)
+{
+    clock_start(vm->clock);
+    stream_start(vm->serial);
+    if (vm->console) {
+        stream_start(vm->console);
+    }
+    if (vm->screen) {
+        screen_start(vm->screen);
+    }
+    blk_aio_start(vm->aio);
+    machine_start(vm->machine);
+    for (unsigned i = 0; i < vm->n_cpus; i++) {
+        g_autofree char *name = g_strdup_printf("vcpu-%u", i);
+        vm->cpus[i].thread = g_thread_new(name, cpu_main, &vm->cpus[i]);
+    }
+    confine_thread(THREAD_MAIN);
+}
+
 Status vm_run(Vm *vm, int *ret_signal)
 {
     g_autoptr(GError) error = NULL;
 
     *ret_signal = 0;
-    if (vm->raw_fd >= 0 && !terminal_raw(vm->raw_fd, &error)) {
+    if (!outside_begin(vm->outside, vm->raw_fd, &error)) {
         return report_error(error);
     }
-    for (unsigned i = 0; i < vm->n_cpus; i++) {
-        g_autofree char *name = g_strdup_printf("vcpu-%u", i);
-        vm->cpus[i].thread = g_thread_new(name, cpu_main, &vm->cpus[i]);
-    }
+    begin_threads(vm);
     if (vm->gdb_config.kind == GDB_OFF || !vm->gdb_config.wait) {
         order_go(vm, NULL);
     }

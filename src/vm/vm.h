@@ -4,7 +4,7 @@
  *
  *   vm_new     nothing runs; files are open, sockets are not
  *   vm_open    sockets and files of streams, gdb's socket
- *   vm_run     vCPU threads run; the caller's thread serves the main loop until the end
+ *   vm_run     threads begin and vCPUs run; the caller's thread serves the main loop until the end
  *
  * A vCPU thread is "vcpu-N".  It runs while its order says so, and stands otherwise.  What it
  * meets (power-off, reset, triple fault, a breakpoint) is noted as the machine's event, the first
@@ -24,13 +24,16 @@
 #include "engine/engine.h"
 #include "machine/machine.h"
 #include "vm/gdb.h"
+#include "vm/outside.h"
 #include "vm/state_file.h"
 #include "vm/status.h"
 
 typedef struct Vm Vm;
 
-/* Build the machine of @config with @engine.  @config is needed only now. */
-Vm *vm_new(const VmConfig *config, const Engine *engine, GError **error);
+/* Build the machine of @config with @engine.  @config is needed only now; @outside outlives the
+ * machine, NULL: the process has no keeper. */
+Vm *vm_new(const VmConfig *config, const Engine *engine, Outside *outside, GError **error);
+Outside *vm_outside(const Vm *vm);
 /* The name of the CPU model that the guest sees. */
 const char *vm_cpu_model(const Vm *vm);
 bool vm_open(Vm *vm, GError **error);

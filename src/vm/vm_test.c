@@ -324,7 +324,7 @@ static Vm *make_config(const char *script, unsigned cpus, bool no_reboot, bool p
     config->no_reboot = no_reboot;
     config->paused = paused;
     config->serial.kind = SERIAL_NONE;
-    Vm *vm = vm_new(config, &fake_engine, &error);
+    Vm *vm = vm_new(config, &fake_engine, NULL, &error);
     g_assert_no_error(error);
     g_assert_true(vm_open(vm, &error));
     g_unlink(kernel);

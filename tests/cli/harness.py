@@ -20,12 +20,22 @@ ENGINE = os.environ.get("INSULA_ENGINE", "interpreter")
 LIMIT = 60  # seconds until a wait is given up; generous, for sanitizers on a busy machine
 
 
+def machine_of(pid):
+    """The process that has the machine of the insula-vm @pid."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        for child in f.read().split():
+            with open(f"/proc/{child}/comm", encoding="ascii") as comm:
+                if comm.read() != "insula-net\n":
+                    return int(child)
+    return pid
+
+
 class Program:
     """A running program.  With a terminal it stands on a pty of its own, which is both its input
     and its output; its standard error is apart, unless it is to go to the terminal too."""
 
     def __init__(self, words, terminal=False, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                 stderr=subprocess.PIPE):
+                 stderr=subprocess.PIPE, **how):
         self.seen = b""
         self.master = self.slave = None
         if terminal:
@@ -35,7 +45,7 @@ class Program:
             stderr = self.slave if stderr == "terminal" else stderr
         self.process = subprocess.Popen(
             words, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=terminal,
-            preexec_fn=self.take_terminal if terminal else None)
+            preexec_fn=self.take_terminal if terminal else None, **how)
         self.input = self.master if terminal else self.process.stdin and self.process.stdin.fileno()
         self.output = self.master if terminal else (
             self.process.stdout and self.process.stdout.fileno())
@@ -87,6 +97,10 @@ class Program:
                     if not chunk:
                         sources.remove(fd)
         return self.process.returncode, said.decode()
+
+    def machine(self):
+        """The process that has the machine: the keeper's child, where there is a keeper."""
+        return machine_of(self.process.pid)
 
     def stop(self):
         if self.process.poll() is None:

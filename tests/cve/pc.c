@@ -43,6 +43,7 @@ static void pc_init(Pc *pc)
                                    .clock = pc->bench.env.clock };
     pc->machine = machine_new(&config, &error);
     g_assert_no_error(error);
+    machine_start(pc->machine);
     pc->bench.env.memory = machine_memory(pc->machine);
 }
 

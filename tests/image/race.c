@@ -240,6 +240,9 @@ static void check_at_end(Race *race, Worker *workers)
 static int race_for(double seconds, bool backing, bool late, bool submitted)
 {
     Race race = { .late = late, .aio = submitted ? blk_aio_new(BLK_AIO_THREADS) : NULL };
+    if (submitted) {
+        blk_aio_start(race.aio);
+    }
     GThread *server = submitted ? g_thread_new("server", serve, &race) : NULL;
     g_autofree Worker *workers = g_new0(Worker, WORKERS);
     GThread *threads[WORKERS];

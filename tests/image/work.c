@@ -68,6 +68,7 @@ void work_init(Work *work, const WorkKind *kind, const WorkMix *mix, const BlkHo
     if (mix->together) {
         work->bench = host ? host->opaque : NULL;
         work->aio = blk_aio_new(host ? BLK_AIO_MANUAL : BLK_AIO_USUAL);
+        blk_aio_start(work->aio);
         work->options.aio = work->aio;
     }
     if (kind->backing) {

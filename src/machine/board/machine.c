@@ -352,7 +352,7 @@ Machine *machine_new(const MachineConfig *given, GError **error)
     m->env = (DeviceEnv){ .memory = m->memory, .clock = config->clock, .log = config->log };
     m->events = config->events;
     m->power = (MachineEvents){ .opaque = m, .power = on_power };
-    m->io = io_thread_new("io-0");
+    m->io = io_thread_new_held();
     m->disk_queues = config->cpus;
     watch_disks(m, config->aio);
     m->devices = g_ptr_array_new();
@@ -370,6 +370,11 @@ Machine *machine_new(const MachineConfig *given, GError **error)
         return NULL;
     }
     return g_steal_pointer(&m);
+}
+
+void machine_start(Machine *m)
+{
+    io_thread_start(m->io, "io-0");
 }
 
 bool machine_reset(Machine *m, GError **error)

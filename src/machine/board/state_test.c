@@ -52,6 +52,7 @@ static void rig_init(Rig *rig, const char *board)
     };
     rig->machine = machine_new(&config, &error);
     g_assert_no_error(error);
+    machine_start(rig->machine);
 }
 
 static void rig_clear(Rig *rig)

@@ -15,6 +15,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/confine.h"
+
 struct IoTask {
     IoThread *thread; /* fixed after create */
     void (*fn)(void *opaque);
@@ -120,6 +122,7 @@ static gpointer run(gpointer opaque)
 {
     IoThread *thread = opaque;
 
+    confine_thread(THREAD_IO);
     g_mutex_lock(&thread->lock);
     while (!thread->stopping) {
         /* those that come meanwhile wait until descriptors had their turn */
@@ -170,11 +173,22 @@ IoThread *io_thread_new_manual(void)
     return thread;
 }
 
+IoThread *io_thread_new_held(void)
+{
+    return io_thread_new_manual();
+}
+
+void io_thread_start(IoThread *thread, const char *name)
+{
+    g_assert(!thread->thread);
+    thread->thread = g_thread_new(name, run, thread);
+}
+
 IoThread *io_thread_new(const char *name)
 {
-    IoThread *thread = io_thread_new_manual();
+    IoThread *thread = io_thread_new_held();
 
-    thread->thread = g_thread_new(name, run, thread);
+    io_thread_start(thread, name);
     return thread;
 }
 

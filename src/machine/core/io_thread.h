@@ -21,6 +21,9 @@ typedef struct IoWatch IoWatch;
 
 /* @name as the host's thread lists show it, up to 15 characters. */
 IoThread *io_thread_new(const char *name);
+/* The same, but it begins with io_thread_start(). */
+IoThread *io_thread_new_held(void);
+void io_thread_start(IoThread *thread, const char *name);
 IoThread *io_thread_new_manual(void);
 /* All tasks and watches must have been freed.  @thread may be NULL. */
 void io_thread_free(IoThread *thread);

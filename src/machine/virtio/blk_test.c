@@ -58,6 +58,7 @@ static Rig *rig_new(bool packed)
     }
     blk_bench_put(&rig->host, "disk", bytes, SECTORS * BLK_SECTOR);
     rig->aio = blk_aio_new(BLK_AIO_MANUAL);
+    blk_aio_start(rig->aio);
     BlkOptions options = { .path = "disk", .host = &rig->host.host, .aio = rig->aio };
     rig->blk = blk_open(&options, &error);
     g_assert_no_error(error);
