@@ -449,7 +449,7 @@ static void set_state(Vm *vm, VmState state)
     g_mutex_lock(&vm->mutex);
     vm->state = state;
     g_mutex_unlock(&vm->mutex);
-    tell_state_is(vm, VM_RUNNING); /* even if a disk has just paused it again: that is told next */
+    tell_state_is(vm, state); /* even if a disk has just paused it again: that is told next */
     go_as_wanted(vm);
 }
 
