@@ -4,6 +4,7 @@
  */
 #include "common/program.h"
 
+#include <fcntl.h>
 #include <glib.h>
 #include <unistd.h>
 
@@ -21,4 +22,18 @@ char *program_find(const char *name, const char *folder)
         }
     }
     return NULL;
+}
+
+bool program_fill_standard_fds(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0) {
+        return false;
+    }
+    close(fd);
+    return true;
 }

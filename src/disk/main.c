@@ -9,12 +9,12 @@
  * Threads: main, and the workers of a copy.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/error.h"
+#include "common/program.h"
 #include "disk/disk.h"
 
 static const DiskVerb verbs[] = {
@@ -46,21 +46,6 @@ const DiskVerb *disk_verbs(void)
     return verbs;
 }
 
-/* Whoever started us may have closed a standard descriptor; no image must take its place. */
-static bool fill_standard_fds(void)
-{
-    int fd;
-
-    do {
-        fd = open("/dev/null", O_RDWR);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd < 0) {
-        return false;
-    }
-    close(fd);
-    return true;
-}
-
 static int report(const GError *error)
 {
     disk_complain("%s", error->message);
@@ -83,7 +68,7 @@ int main(int argc, char **argv)
     DiskArgs args;
     DiskAction action;
 
-    if (!fill_standard_fds()) {
+    if (!program_fill_standard_fds()) {
         return DISK_FAILED;
     }
     if (!disk_args_parse(argv + (argc > 0), &args, &action, &error)) {

@@ -7,13 +7,13 @@
  * Threads: main.  The streams, the machine and the vCPUs bring their own.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/error.h"
+#include "common/program.h"
 #include "config/options.h"
 #include "vm/choices.h"
 #include "vm/describe.h"
@@ -24,22 +24,6 @@
 #include "vm/sandbox.h"
 #include "vm/signals.h"
 #include "vm/vm.h"
-
-/* Whoever started us may have closed a standard descriptor; the next file that is opened must not
- * take its place. */
-static bool fill_standard_fds(void)
-{
-    int fd;
-
-    do {
-        fd = open("/dev/null", O_RDWR);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd < 0) {
-        return false;
-    }
-    close(fd);
-    return true;
-}
 
 /* Write @text to standard output.  Takes ownership. */
 static Status print(char *text)
@@ -150,7 +134,7 @@ int main(int argc, char **argv)
     OptionAction action;
     int number = 0;
 
-    if (!fill_standard_fds()) {
+    if (!program_fill_standard_fds()) {
         return STATUS_HOST;
     }
     if (!options_parse((const char *const *)argv + (argc > 0), config, &action, &error)) {

@@ -88,10 +88,10 @@ typedef struct JumpCacheEntry {
     const void *code; /* block->code: compiled code looks nowhere else */
 } JumpCacheEntry;
 
-/* The only entry that may be for @pc. */
-static inline unsigned jump_cache_index(uint64_t pc)
+/* The only entry that may be for @pc, in a table of 1 << @bits. */
+static inline unsigned jump_index(uint64_t pc, unsigned bits)
 {
-    return (uint32_t)pc * JUMP_CACHE_FACTOR >> (32 - JUMP_CACHE_BITS);
+    return (uint32_t)pc * JUMP_CACHE_FACTOR >> (32 - bits);
 }
 
 /* The result of the last operation that set flags, unevaluated: the guest gives .op meaning. */
@@ -174,6 +174,12 @@ struct DbtCpu {
     FlagRecord flags;
     uint64_t pc; /* of the next instruction; inside a block: stale, see block_pc */
 };
+
+/* The only entry of the current bank that may be for @gva. */
+static inline TlbEntry *tlb_entry(const DbtCpu *cpu, uint64_t gva, unsigned mmu)
+{
+    return &cpu->tlb[(mmu & MMU_INDEX) * TLB_ENTRIES + (gva / PAGE_SIZE) % TLB_ENTRIES];
+}
 
 /* A helper in C that IR calls.  On an exception it records it, sets cpu->fault and returns
  * anything: the block is then left with pc at the instruction's start. */

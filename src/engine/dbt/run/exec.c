@@ -296,14 +296,14 @@ static bool locate(DbtCpu *cpu, Wanted *wanted)
     return true;
 }
 
-static JumpCacheEntry *jump_entry(DbtCpu *cpu, uint64_t pc)
+static JumpCacheEntry *jump_entry(const DbtCpu *cpu, uint64_t pc)
 {
-    return &cpu->jumps[jump_cache_index(pc)];
+    return &cpu->jumps[jump_index(pc, JUMP_CACHE_BITS)];
 }
 
-static JumpCacheEntry *hint_entry(DbtCpu *cpu, uint64_t pc)
+static JumpCacheEntry *hint_entry(const DbtCpu *cpu, uint64_t pc)
 {
-    return &cpu->hints[(uint32_t)pc * JUMP_CACHE_FACTOR >> (32 - JUMP_HINT_BITS)];
+    return &cpu->hints[jump_index(pc, JUMP_HINT_BITS)];
 }
 
 static void enter_jump(DbtCpu *cpu, uint64_t pc, Block *block)
@@ -566,7 +566,7 @@ Block *dbt_find_jump(DbtCpu *cpu, uint64_t pc)
 
 static Block *jump_cache_find(const DbtCpu *cpu)
 {
-    const JumpCacheEntry *entry = &cpu->jumps[jump_cache_index(cpu->pc)];
+    const JumpCacheEntry *entry = jump_entry(cpu, cpu->pc);
 
     if (entry->block && entry->pc == cpu->pc && entry->key == cpu->key &&
         !__atomic_load_n(&entry->block->dead, __ATOMIC_ACQUIRE)) {

@@ -21,11 +21,6 @@ typedef struct Place {
     uint64_t flags; /* PAGE_ flags */
 } Place;
 
-static TlbEntry *entry_of(DbtCpu *cpu, uint64_t gva, unsigned mmu)
-{
-    return &cpu->tlb[entry_index(gva, mmu)];
-}
-
 /* PAGE_ flags of the page that a walk found. */
 static uint64_t classify(DbtCpu *cpu, uint64_t gva, const MmuPage *page, const RamRange *ram)
 {
@@ -68,7 +63,7 @@ static void push_out(DbtCpu *cpu, const TlbEntry *entry, unsigned mmu)
 /* Enter a walk's result.  Tags are fast only where the access needs nothing but the memory. */
 static TlbEntry *fill(DbtCpu *cpu, uint64_t gva, unsigned mmu, const MmuPage *page)
 {
-    TlbEntry *entry = entry_of(cpu, gva, mmu);
+    TlbEntry *entry = tlb_entry(cpu, gva, mmu);
     RamRange range;
     const RamRange *ram = gm_find_ram(cpu->memory, page->gpa, &range) ? &range : NULL;
     uint64_t flags = classify(cpu, gva, page, ram);
@@ -110,7 +105,7 @@ static void renew(DbtCpu *cpu, TlbEntry *entry)
 /* Where @gva is, for @access (not MMU_FETCH), faulting if need be. */
 static bool resolve(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, Place *ret_place)
 {
-    TlbEntry *entry = entry_of(cpu, gva, mmu);
+    TlbEntry *entry = tlb_entry(cpu, gva, mmu);
     bool write = access == MMU_WRITE || (mmu & MMU_RMW);
     MmuPage page;
 

@@ -52,8 +52,7 @@ bool mmu_span(DbtCpu *cpu, uint64_t gva, MmuAccess access, unsigned mmu, uint8_t
 static inline uint8_t *mmu_fast_span(const DbtCpu *cpu, uint64_t gva, MmuAccess access,
                                      unsigned mmu)
 {
-    const TlbEntry *entry =
-        &cpu->tlb[(mmu & MMU_INDEX) * TLB_ENTRIES + (gva / PAGE_SIZE) % TLB_ENTRIES];
+    const TlbEntry *entry = tlb_entry(cpu, gva, mmu);
     uint64_t tag = access == MMU_WRITE ? entry->write : entry->read;
 
     return tag == gva - gva % PAGE_SIZE ? (uint8_t *)(uintptr_t)(gva + entry->addend) : NULL;

@@ -26,8 +26,7 @@ static bool is_chosen(const X86Vector *mask, unsigned i, unsigned size)
 static inline bool load_element(DbtCpu *cpu, uint64_t gva, unsigned size, unsigned mmu,
                                 uint64_t *ret)
 {
-    const TlbEntry *entry =
-        &cpu->tlb[(mmu & MMU_INDEX) * TLB_ENTRIES + (gva / PAGE_SIZE) % TLB_ENTRIES];
+    const TlbEntry *entry = tlb_entry(cpu, gva, mmu);
 
     if (align_down(gva + size - 1, PAGE_SIZE) == entry->read) {
         *ret = ram_load((const void *)(uintptr_t)(gva + entry->addend), size);

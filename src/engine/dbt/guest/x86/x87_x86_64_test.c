@@ -346,7 +346,7 @@ static void add_test(unsigned code, unsigned modrm, bool unmasked)
 static void map_page(X86Cpu *cpu, uint8_t *page)
 {
     uint64_t gva = (uint64_t)(uintptr_t)page;
-    TlbEntry *entry = &cpu->base.tlb[MMU_KERNEL * TLB_ENTRIES + (gva / PAGE_SIZE) % TLB_ENTRIES];
+    TlbEntry *entry = tlb_entry(&cpu->base, gva, MMU_KERNEL);
 
     *entry = (TlbEntry){ .read = gva, .write = gva, .page = PAGE_RAM | PAGE_WRITE };
 }

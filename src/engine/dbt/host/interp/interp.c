@@ -29,15 +29,10 @@ static inline bool hit(uint64_t gva, uint64_t tag, unsigned size)
     return align_down(gva + size - 1, PAGE_SIZE) == tag;
 }
 
-static inline const TlbEntry *entry_of(const DbtCpu *cpu, uint64_t gva, unsigned mmu)
-{
-    return &cpu->tlb[(mmu & MMU_INDEX) * TLB_ENTRIES + (gva / PAGE_SIZE) % TLB_ENTRIES];
-}
-
 /* Load or store by the fast path, else by mmu.c; false: fault. */
 static inline bool load(DbtCpu *cpu, uint64_t gva, unsigned size, unsigned mmu, uint64_t *ret)
 {
-    const TlbEntry *entry = entry_of(cpu, gva, mmu);
+    const TlbEntry *entry = tlb_entry(cpu, gva, mmu);
 
     if (G_LIKELY(hit(gva, entry->read, size) && !(mmu & SLOW_FLAGS))) {
         *ret = ram_load((const void *)(uintptr_t)(gva + entry->addend), size);
@@ -48,7 +43,7 @@ static inline bool load(DbtCpu *cpu, uint64_t gva, unsigned size, unsigned mmu, 
 
 static inline bool store(DbtCpu *cpu, uint64_t gva, uint64_t value, unsigned size, unsigned mmu)
 {
-    const TlbEntry *entry = entry_of(cpu, gva, mmu);
+    const TlbEntry *entry = tlb_entry(cpu, gva, mmu);
 
     if (G_LIKELY(hit(gva, entry->write, size) && !(mmu & SLOW_FLAGS))) {
         ram_store((void *)(uintptr_t)(gva + entry->addend), value, size);
@@ -60,7 +55,7 @@ static inline bool store(DbtCpu *cpu, uint64_t gva, uint64_t value, unsigned siz
 /* Vectors: memory <-> CPU state.  16 or 32 bytes; aligned only if MMU_ALIGN asks. */
 static bool load_vector(DbtCpu *cpu, uint64_t gva, const IrNode *node, unsigned size)
 {
-    const TlbEntry *entry = entry_of(cpu, gva, node->c);
+    const TlbEntry *entry = tlb_entry(cpu, gva, node->c);
 
     if ((node->c & MMU_ALIGN) && gva % size) {
         cpu->isa->misaligned(cpu, gva, node->c);
@@ -80,7 +75,7 @@ static bool load_vector(DbtCpu *cpu, uint64_t gva, const IrNode *node, unsigned 
 
 static bool store_vector(DbtCpu *cpu, uint64_t gva, const IrNode *node, unsigned size)
 {
-    const TlbEntry *entry = entry_of(cpu, gva, node->c);
+    const TlbEntry *entry = tlb_entry(cpu, gva, node->c);
 
     if ((node->c & MMU_ALIGN) && gva % size) {
         cpu->isa->misaligned(cpu, gva, node->c);
@@ -108,7 +103,7 @@ static void set_fault_pc(DbtCpu *cpu, const Block *block, unsigned index)
 
 static inline Block *jump_cache_find(const DbtCpu *cpu, uint64_t pc)
 {
-    const JumpCacheEntry *entry = &cpu->jumps[jump_cache_index(pc)];
+    const JumpCacheEntry *entry = &cpu->jumps[jump_index(pc, JUMP_CACHE_BITS)];
 
     if (G_LIKELY(entry->pc == pc && entry->key == cpu->key) &&
         !__atomic_load_n(&entry->block->dead, __ATOMIC_ACQUIRE)) {

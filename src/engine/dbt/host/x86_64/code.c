@@ -385,6 +385,13 @@ static const uint8_t *make_word_exit(Emit *e, unsigned result, const uint8_t *ex
 
 enum { KEPT = 8 * G_N_ELEMENTS(kept_by_slow), ALIGN = 8, RETURN = 8 };
 
+static void push_kept(Emit *e)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(kept_by_slow); i++) {
+        emit_push(e, kept_by_slow[i]);
+    }
+}
+
 static void pop_kept(Emit *e)
 {
     for (size_t i = G_N_ELEMENTS(kept_by_slow); i-- > 0;) {
@@ -395,9 +402,7 @@ static void pop_kept(Emit *e)
 /* Values stay; a word of room is at RSP. */
 static void begin_call(Emit *e)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(kept_by_slow); i++) {
-        emit_push(e, kept_by_slow[i]);
-    }
+    push_kept(e);
     emit_alu_ri(e, ALU_SUB, true, RSP, ALIGN);
 }
 
@@ -472,9 +477,7 @@ static void try_quick(Emit *e)
 {
     static const uint8_t arguments[] = { RCX, RDX, RAX };
 
-    for (size_t i = 0; i < G_N_ELEMENTS(kept_by_slow); i++) {
-        emit_push(e, kept_by_slow[i]);
-    }
+    push_kept(e);
     for (size_t i = 0; i < G_N_ELEMENTS(arguments); i++) {
         emit_push(e, arguments[i]);
     }

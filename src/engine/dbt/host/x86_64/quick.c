@@ -21,7 +21,7 @@ typedef struct Pieces {
 /* The entry for @gva, brought back if others pushed it out; NULL: the TLB doesn't know it. */
 static const TlbEntry *find(DbtCpu *cpu, uint64_t gva, unsigned mmu, bool write)
 {
-    TlbEntry *entry = &cpu->tlb[entry_index(gva, mmu)];
+    TlbEntry *entry = tlb_entry(cpu, gva, mmu);
     uint64_t tag = align_down(gva, PAGE_SIZE);
 
     if ((write ? entry->write : entry->read) != tag) {
