@@ -278,6 +278,63 @@ static void test_kind(gconstpointer data)
     g_free(rig.buf);
 }
 
+enum { UNIT = 4096, UNITS = 16 };
+
+static void write_unit(Blk *blk, unsigned i)
+{
+    uint8_t bytes[UNIT];
+
+    memset(bytes, (int)i + 1, UNIT);
+    g_assert_cmpint(blk_write_compressed(blk, (uint64_t)i * UNIT, bytes, UNIT), ==, 0);
+}
+
+static void assert_unit(Blk *blk, unsigned i)
+{
+    uint8_t bytes[UNIT], found[UNIT];
+
+    memset(bytes, (int)i + 1, UNIT);
+    g_assert_cmpint(blk_read(blk, (uint64_t)i * UNIT, found, UNIT), ==, 0);
+    g_assert_cmpmem(found, UNIT, bytes, UNIT);
+}
+
+/* Unit 0 was unpacked, and a snapshot's end gives its place to unit 1, if @moves were right. */
+static void take_place_again(unsigned moves)
+{
+    g_autoptr(GError) error = NULL;
+    BlkBench bench;
+
+    blk_bench_init(&bench);
+    BlkCreate create = { .path = "disk",
+                         .format = "qcow2",
+                         .host = &bench.host,
+                         .size = UNITS * UNIT,
+                         .cluster = UNIT };
+    BlkOptions options = { .path = "disk", .format = "qcow2", .host = &bench.host };
+    blk_create(&create, &error);
+    g_assert_no_error(error);
+    Blk *blk = blk_open(&options, &error);
+    g_assert_no_error(error);
+    for (unsigned i = 0; i < moves; i++) {
+        g_assert_true(blk_snapshot_create(blk, "mover", &error));
+        g_assert_true(blk_snapshot_delete(blk, "mover", &error));
+    }
+    g_assert_true(blk_snapshot_create(blk, "empty", &error));
+    write_unit(blk, 0);
+    assert_unit(blk, 0);
+    g_assert_true(blk_snapshot_apply(blk, "empty", &error));
+    write_unit(blk, 1);
+    assert_unit(blk, 1);
+    blk_close(blk);
+    blk_bench_clear(&bench);
+}
+
+static void test_place_is_taken_again(void)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        take_place_again(i);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -285,5 +342,6 @@ int main(int argc, char **argv)
         g_autofree char *path = g_strconcat("/qcow2/random/", kinds[i].name, NULL);
         g_test_add_data_func(path, &kinds[i], test_kind);
     }
+    g_test_add_func("/qcow2/place-is-taken-again", test_place_is_taken_again);
     return g_test_run();
 }

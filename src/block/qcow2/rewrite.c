@@ -382,6 +382,7 @@ bool qcow2_rewrite(Qcow2 *q, const Qcow2Rewrite *to, GError **error)
     }
     qcow2_cache_forget(&q->l2);
     qcow2_cache_forget(&q->counts);
+    blk_forget_unpacked(&q->blk); /* its place may be free now */
     if (!qcow2_load_tables(q, error)) {
         q->corrupt = true; /* the image is right, and what we have in memory isn't */
         return false;
