@@ -16,6 +16,7 @@ typedef enum InsulaError {
     INSULA_ERROR_USAGE,       /* the words of the command line: exit status 2 */
     INSULA_ERROR_HOST,        /* the host or KVM refused: exit status 4 */
     INSULA_ERROR_UNSUPPORTED, /* understood, and not built here: exit status 1 */
+    INSULA_ERROR_XML,         /* XML that isn't, or says what can't be: exit status 1 */
 } InsulaError;
 
 #define INSULA_ERROR (insula_error_quark())

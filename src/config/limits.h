@@ -33,3 +33,12 @@ enum {
     CONFIG_MTU_MIN = 68,        /* IPv4 takes no less, and an IP packet is no longer */
     CONFIG_MTU_MAX = 65535,
 };
+
+/* What XML may consist of: larger than any that a client sends, smaller than what costs us a
+ * noticeable time (docs/domain-xml.md). */
+enum {
+    XML_SIZE_MAX = 1 << 20,
+    XML_DEPTH_MAX = 64,
+    XML_ELEMENTS_MAX = 10000,
+    XML_ATTRIBUTE_MAX = 4096, /* bytes of an attribute's value */
+};

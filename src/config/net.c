@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/error.h"
+#include "config/identity.h"
 #include "config/limits.h"
 #include "config/size.h"
 #include "config/words.h"
@@ -29,22 +30,12 @@ static bool usage(GError **error, const char *format, ...)
 
 static bool parse_mac(void *target, const char *value, GError **error)
 {
-    enum { TEXT_SIZE = NET_MAC_SIZE * 3 - 1, MULTICAST = 1 };
     NetConfig *net = target;
-    bool good = strlen(value) == TEXT_SIZE;
 
-    for (unsigned i = 0; i < NET_MAC_SIZE && good; i++) {
-        const char *at = value + (size_t)i * 3;
-        good = g_ascii_isxdigit(at[0]) && g_ascii_isxdigit(at[1]) &&
-               (i + 1 == NET_MAC_SIZE || at[2] == ':');
-        if (good) {
-            net->mac[i] = (uint8_t)(g_ascii_xdigit_value(at[0]) << 4 | g_ascii_xdigit_value(at[1]));
-        }
-    }
-    if (!good) {
+    if (!mac_parse(value, net->mac)) {
         return usage(error, "--net: mac '%s' must be six bytes, such as 52:54:00:12:34:56", value);
     }
-    if (net->mac[0] & MULTICAST) {
+    if (mac_is_group(net->mac)) {
         return usage(error, "--net: mac '%s' is a group's address; make its first byte even",
                      value);
     }

@@ -15,7 +15,7 @@ typedef enum NetKind {
     NET_TAP,  /* a tap device that somebody opened */
 } NetKind;
 
-enum { NET_MAC_SIZE = 6 };
+enum { NET_MAC_SIZE = 6 }; /* as MAC_SIZE */
 
 typedef enum NetModel { NET_VIRTIO, NET_E1000E } NetModel;
 

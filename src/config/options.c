@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/suggest.h"
 #include "config/disk.h"
+#include "config/identity.h"
 #include "config/limits.h"
 #include "config/size.h"
 #include "config/words.h"
@@ -281,12 +282,8 @@ static bool parse_vnc(VmConfig *config, const char *value, GError **error)
 
 static bool parse_name(VmConfig *config, const char *value, GError **error)
 {
-    size_t len = strspn(value, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._+-");
-
-    if (!*value || value[len] || len > CONFIG_NAME_MAX || !strcmp(value, ".") ||
-        !strcmp(value, "..")) {
-        return usage(error, "--name '%s' must be 1 to 128 letters, digits and . _ + -, not . or ..",
-                     value);
+    if (!name_valid(value)) {
+        return usage(error, "--name '%s' must be " NAME_RULE, value);
     }
     return set_text(&config->name, "--name", value, error);
 }

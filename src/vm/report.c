@@ -51,6 +51,7 @@ Status report_error(const GError *error)
         return STATUS_HOST;
     case INSULA_ERROR_FAILED:
     case INSULA_ERROR_UNSUPPORTED:
+    case INSULA_ERROR_XML:
         break;
     }
     return STATUS_FAILED;
