@@ -145,6 +145,7 @@ typedef struct VmConfig {
     ScreenConfig screen;  /* of VNC viewers; only machine pc has one */
     GdbConfig gdb;
     QmpConfig qmp;
+    int lock_fd; /* open, and held open to the end; 0: none */
     WatchdogAction watchdog;
     /* the state file that the machine goes on from, or CONFIG_RESTORE_DEFER: it waits until it is
      * told one by the control channel; NULL: it starts */

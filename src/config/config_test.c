@@ -270,9 +270,10 @@ static void test_settled(void)
 static void test_optional_value(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(VmConfig) config = parse("--check --kernel k", &error);
+    g_autoptr(VmConfig) config = parse("--check --kernel k --lock 7", &error);
 
     g_assert_no_error(error);
+    g_assert_cmpint(config->lock_fd, ==, 7);
     g_assert_true(config->check);
     g_assert_cmpuint(config->check_every, ==, 0);
     g_assert_cmpstr(config->kernel, ==, "k");

@@ -311,6 +311,17 @@ static bool parse_paused(VmConfig *config, const char *value, GError **error)
     return true;
 }
 
+static bool parse_lock(VmConfig *config, const char *value, GError **error)
+{
+    uint64_t fd = 0;
+
+    if (!number_parse(value, "--lock", 3, CONFIG_FD_MAX, &fd, error)) {
+        return false;
+    }
+    config->lock_fd = (int)fd;
+    return true;
+}
+
 static bool parse_restore(VmConfig *config, const char *value, GError **error)
 {
     return set_text(&config->restore, "--restore", value, error);
@@ -644,6 +655,12 @@ static const Option table[] = {
       .detail = "unix: a socket that up to 4 clients at a time may connect to; only its owner can. "
                 "fd: a socket that is open as descriptor N: one that listens, or a client's.",
       .parse = parse_qmp },
+    { .name = "lock",
+      .form = "N",
+      .help = "keep descriptor N open, and its lock, to the end",
+      .detail = "For a manager: a lock (flock) on the file that is open as descriptor N is held as "
+                "long as the machine lives, and by nobody else that it starts.",
+      .parse = parse_lock },
     { .name = "paused",
       .letter = "S",
       .help = "start paused, until a client of --qmp says cont",

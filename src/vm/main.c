@@ -7,6 +7,7 @@
  * Threads: main.  The streams, the machine and the vCPUs bring their own.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -152,6 +153,10 @@ int main(int argc, char **argv)
         return print(options_dump());
     case ACTION_RUN:
         break;
+    }
+    if (config->lock_fd && fcntl(config->lock_fd, F_SETFD, FD_CLOEXEC)) {
+        report("--lock: descriptor %d is not open", config->lock_fd);
+        return STATUS_USAGE;
     }
     vm_config_settle(config);
     Status status = run_kept(config, &number);

@@ -218,13 +218,14 @@ static bool is_name(const char name[STATE_NAME])
     return name[0] && memchr(name, 0, STATE_NAME) && g_str_is_ascii(name);
 }
 
-/* What of a header is wrong, or NULL. */
-static const char *check_header(const StateHeader *header, uint64_t file_size)
+/* What of a header is wrong, or NULL.  Behind the state may stand what a manager keeps there. */
+static const char *check_header(const StateHeader *header, uint64_t whole_size)
 {
     const StateIdentity *identity = &header->identity;
+    uint64_t file_size = header->file_size;
 
-    if (header->file_size != file_size) {
-        return "it has another size than when it was written";
+    if (file_size > whole_size) {
+        return "it is shorter than when it was written";
     }
     if (header->machine_len > STATE_MACHINE_MAX || header->n_blocks > STATE_BLOCKS_MAX ||
         !range_inside(STATE_PAGE, header->machine_len, 0, file_size)) {

@@ -6,6 +6,7 @@
  *   4096              the state of devices and vCPUs (machine_save())
  *   each block's      guest memory, sparse, at multiples of a page
  *   offset
+ *   .file_size        whatever a manager keeps with it; no business of this file
  *
  * A restored machine's memory is a private mapping of the file, so restoring takes milliseconds,
  * any number of machines can start from one file, and the file must stay as it is as long as one
