@@ -20,8 +20,8 @@
  *
  * System calls, for who makes lists of them.  Who submits: preadv2, io_uring_enter, write, futex.
  * blk_aio_run(): read, io_uring_enter, and preadv or pwritev for what a move left undone.  Threads
- * "disk-N": preadv, pwritev, fdatasync, fallocate, ftruncate, lseek, write, futex.  None starts a
- * thread or a ring later.
+ * "disk-N": preadv, pwritev, fdatasync, fallocate, ftruncate, lseek, write, futex.  None of these
+ * starts a thread or a ring.
  *
  * Threads: blk_submit() from any; blk_aio_run() from one at a time, and .done is called by it,
  * without locks.  Best is that both are the same thread.  A disk is closed, and an aio freed, when
@@ -41,7 +41,7 @@ typedef enum BlkAioKind {
 } BlkAioKind;
 
 BlkAio *blk_aio_new(BlkAioKind kind);
-/* Begin its threads, before the first request. */
+/* Begin its threads, before the first request; once more is nothing. */
 void blk_aio_start(BlkAio *aio);
 /* @aio may be NULL. */
 void blk_aio_free(BlkAio *aio);

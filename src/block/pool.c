@@ -116,7 +116,7 @@ BlkPool *blk_pool_new(unsigned threads)
 
 void blk_pool_start(BlkPool *pool)
 {
-    for (unsigned i = 0; i < pool->n_threads; i++) {
+    for (unsigned i = 0; i < pool->n_threads && !pool->threads[i]; i++) {
         g_autofree char *name = g_strdup_printf("disk-%u", i);
         pool->threads[i] = g_thread_new(name, serve, pool);
     }

@@ -324,8 +324,10 @@ _Static_assert(ROW_MAX < UINT8_MAX, "a jump over a row");
 
 bool jail_narrow(const JailCall *calls, size_t n_calls, unsigned kinds, bool trap)
 {
-    g_autofree Filter *f = g_new0(Filter, 1);
+    g_autofree Filter *f =
+        g_new(Filter, 1); /* mostly never touched: it is as long as any could be */
 
+    f->n = 0;
     load(f, offsetof(struct seccomp_data, arch));
     emit(f, BPF_JMP | BPF_JEQ | BPF_K, INSULA_AUDIT_ARCH, 1, 0);
     emit(f, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);

@@ -852,8 +852,9 @@ int vm_cpu_thread(const Vm *vm, unsigned cpu)
     return id ? outside_thread(vm->outside, id) : 0;
 }
 
-BlkAio *vm_aio(const Vm *vm)
+BlkAio *vm_aio(Vm *vm)
 {
+    blk_aio_start(vm->aio);
     return vm->aio;
 }
 
@@ -1412,7 +1413,9 @@ static void begin_threads(Vm *vm)
     if (vm->screen) {
         screen_start(vm->screen);
     }
-    blk_aio_start(vm->aio);
+    if (vm->disks->len) { /* else when one comes */
+        blk_aio_start(vm->aio);
+    }
     machine_start(vm->machine);
     for (unsigned i = 0; i < vm->n_cpus; i++) {
         g_autofree char *name = g_strdup_printf("vcpu-%u", i);

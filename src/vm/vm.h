@@ -186,7 +186,7 @@ int vm_cpu_thread(const Vm *vm, unsigned cpu);
 /* Of Blk, in the order of the configuration. */
 const GPtrArray *vm_disks(const Vm *vm);
 /* What serves requests of all disks, also of those that come later. */
-struct BlkAio *vm_aio(const Vm *vm);
+struct BlkAio *vm_aio(Vm *vm);
 Machine *vm_machine(Vm *vm);
 /* What it shows, and where keys and movements go. */
 Display *vm_display(Vm *vm);

@@ -60,6 +60,9 @@ static void flush_bank(DbtCpu *cpu, MmuBank *bank, bool global)
     bool all;
     unsigned n = n_held(bank, &all), kept = 0;
 
+    if (!bank->used) {
+        return;
+    }
     for (unsigned i = 0; i < n; i++) {
         unsigned at = all ? i : bank->filled[i];
         if (global || !(bank->data[at].page & PAGE_GLOBAL)) {
@@ -80,8 +83,15 @@ static void flush_bank(DbtCpu *cpu, MmuBank *bank, bool global)
     new_generation(cpu, bank);
 }
 
+/* Banks are made ready when they are first used: most guests that begin need one, and pages that
+ * are never touched cost neither time nor memory. */
 static void use(DbtCpu *cpu, MmuBank *bank)
 {
+    if (!bank->used) {
+        bank->used = true;
+        bank->n_filled = FILLED + 1;
+        flush_bank(cpu, bank, true);
+    }
     cpu->bank = bank;
     cpu->tlb = bank->data;
     cpu->jumps = bank->jumps;
@@ -92,8 +102,6 @@ void mmu_init(DbtCpu *cpu)
     cpu->banks = g_new0(MmuBank, MMU_BANKS);
     for (unsigned i = 0; i < MMU_BANKS; i++) {
         cpu->banks[i].tag = i; /* distinct; whose they are doesn't matter while they are empty */
-        cpu->banks[i].n_filled = FILLED + 1;
-        flush_bank(cpu, &cpu->banks[i], true);
     }
     use(cpu, &cpu->banks[0]);
     new_generation(cpu, cpu->bank);
@@ -107,7 +115,9 @@ void mmu_fini(DbtCpu *cpu)
 void mmu_forget_jumps(DbtCpu *cpu)
 {
     for (unsigned i = 0; i < MMU_BANKS; i++) {
-        memset(cpu->banks[i].jumps, 0, sizeof(cpu->banks[i].jumps));
+        if (cpu->banks[i].used) {
+            memset(cpu->banks[i].jumps, 0, sizeof(cpu->banks[i].jumps));
+        }
     }
 }
 
@@ -219,20 +229,26 @@ static void clear_if(TlbEntry *entry, uint64_t gva)
     }
 }
 
+static void flush_page_in(DbtCpu *cpu, MmuBank *bank, uint64_t gva)
+{
+    for (unsigned mmu = 0; mmu < MMU_INDEXES; mmu++) {
+        clear_if(&bank->data[entry_index(gva, mmu)], gva);
+        for (unsigned v = 0; v < VICTIMS; v++) {
+            clear_if(&bank->data[victim_index(mmu, v)], gva);
+        }
+    }
+    flush_code_page(cpu, bank, gva);
+    if (was_large(bank, gva)) {
+        flush_large_pages(bank);
+        new_generation(cpu, bank);
+    }
+}
+
 void mmu_flush_page(DbtCpu *cpu, uint64_t gva)
 {
     for (unsigned i = 0; i < MMU_BANKS; i++) {
-        MmuBank *bank = &cpu->banks[i];
-        for (unsigned mmu = 0; mmu < MMU_INDEXES; mmu++) {
-            clear_if(&bank->data[entry_index(gva, mmu)], gva);
-            for (unsigned v = 0; v < VICTIMS; v++) {
-                clear_if(&bank->data[victim_index(mmu, v)], gva);
-            }
-        }
-        flush_code_page(cpu, bank, gva);
-        if (was_large(bank, gva)) {
-            flush_large_pages(bank);
-            new_generation(cpu, bank);
+        if (cpu->banks[i].used) {
+            flush_page_in(cpu, &cpu->banks[i], gva);
         }
     }
 }

@@ -40,6 +40,7 @@ struct MmuBank {
     uint32_t generation;
     unsigned n_filled; /* above FILLED: too many to remember */
     uint16_t filled[FILLED];
+    bool used; /* else all is zero but .tag, and it holds nothing */
     bool has_large_pages;
     uint64_t large_from, large_to; /* all pieces of large mappings lie in between */
 };
