@@ -22,6 +22,7 @@
 #include "machine/device/test_exit.h"
 #include "machine/device/uart.h"
 #include "machine/device/vga.h"
+#include "machine/device/vmgenid.h"
 #include "machine/machine.h"
 #include "machine/pci/q35.h"
 #include "machine/pci/root_port.h"
@@ -64,6 +65,7 @@ static const DeviceClass *const classes[] = {
     &virtio_net_class.device,
     &virtio_pci_class.device,
     &virtio_rng_class.device,
+    &vmgenid_class,
     NULL,
 };
 

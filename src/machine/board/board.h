@@ -15,6 +15,7 @@
 #include "machine/device/acpi_pm.h"
 #include "machine/device/ioapic.h"
 #include "machine/device/pic.h"
+#include "machine/device/vmgenid.h"
 #include "machine/machine.h"
 #include "machine/virtio/virtio.h"
 
@@ -61,6 +62,7 @@ struct Machine {
     Ioapic *ioapic;
     AcpiPm *pm;
     /* of pc only */
+    Vmgenid *generation;
     PciRoot *pci;
     Ich9Lpc *lpc;
     Ahci *ahci; /* NULL: there are no SATA drives */

@@ -235,6 +235,7 @@ static void add_old_devices(Machine *m, const MachineConfig *config)
     board_add(m, test_exit_new(&m->env, m->power));
     board_add(m, debug_port_new(&m->env));
     board_add(m, pvpanic_new(&m->env, m->power));
+    m->generation = board_add(m, vmgenid_new(&m->env, m->pm));
     add_hpet(m);
 }
 

@@ -180,5 +180,8 @@ bool machine_load(Machine *m, const uint8_t *state, size_t len, GError **error)
             return false;
         }
     }
+    if (m->generation) {
+        vmgenid_renew(m->generation);
+    }
     return true;
 }

@@ -312,6 +312,9 @@ static void round_trip(const char *board, const GArray *targets, uint32_t seed)
     machine_load(b.machine, saved->data, saved->len, &error);
     g_assert_no_error(error);
     assert_all_came(&a, a_fresh, &b, b_fresh);
+    if (a.machine->generation) { /* as loading did it to b */
+        vmgenid_renew(a.machine->generation);
+    }
     live_on(&a, &b, dice, targets);
     g_autoptr(GByteArray) end = save_settled(&a);
     g_autoptr(GByteArray) twin_end = save_settled(&b);
@@ -332,6 +335,32 @@ static void test_round_trip(gconstpointer board)
         round_trip(board, targets, seed);
     }
     rig_clear(&rig);
+}
+
+/* Who goes on from a state is somebody else than who was saved, and than who else goes on. */
+static void test_generations(void)
+{
+    Rig rigs[3];
+    uint64_t numbers[G_N_ELEMENTS(rigs)];
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rigs); i++) {
+        rig_init(&rigs[i], "pc");
+    }
+    g_autoptr(GByteArray) state = save(&rigs[0]);
+    for (unsigned i = 0; i < G_N_ELEMENTS(rigs); i++) {
+        g_autoptr(GError) error = NULL;
+        GuestMemory *memory = machine_memory(rigs[i].machine);
+        uint64_t before = gm_mmio_read(memory, VMGENID_BASE, 8);
+        g_assert_true(machine_load(rigs[i].machine, state->data, state->len, &error));
+        numbers[i] = gm_mmio_read(memory, VMGENID_BASE, 8);
+        g_assert_cmphex(numbers[i], !=, before);
+        for (unsigned j = 0; j < i; j++) {
+            g_assert_cmphex(numbers[i], !=, numbers[j]);
+        }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(rigs); i++) {
+        rig_clear(&rigs[i]);
+    }
 }
 
 /* Change some bytes of @state, and give it another length now and then; the new length. */
@@ -389,5 +418,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/state/hostile/micro", "micro", test_hostile);
     g_test_add_data_func("/state/hostile/pc", "pc", test_hostile);
     g_test_add_func("/state/cpu-table", test_cpu_table);
+    g_test_add_func("/state/generations", test_generations);
     return g_test_run();
 }

@@ -16,6 +16,7 @@
 #include "machine/device/hpet.h"
 #include "machine/device/ioapic.h"
 #include "machine/device/pvpanic.h"
+#include "machine/device/vmgenid.h"
 
 #define PACKED __attribute__((packed))
 
@@ -305,6 +306,7 @@ static void add_board_resources(GByteArray *aml, const AcpiPc *pc)
     aml_name_integer(aml, "_UID", 0);
     aml_resource_memory32(&r, (uint32_t)pc->ecam, ECAM_SIZE);
     aml_resource_memory32(&r, 0xfed1c000, 0x4000);
+    aml_resource_memory32(&r, (uint32_t)VMGENID_BASE, VMGENID_PAGE);
     aml_resource_io(&r, ACPI_PM_ICH9_PORT, 0x80);
     aml_resource_io(&r, 0x510, 0xc);
     aml_end_resources(aml, &r);
@@ -356,6 +358,36 @@ static void add_panic_port(GByteArray *aml)
     aml_end(aml, device);
 }
 
+/* As Linux and Windows look for it, by its _CID. */
+static void add_generation_id(GByteArray *aml)
+{
+    size_t device = aml_begin_device(aml, "VGEN");
+
+    aml_name_string(aml, "_HID", "INSL0001");
+    aml_name_string(aml, "_CID", "VM_Gen_Counter");
+    aml_name_string(aml, "_DDN", "VM_Gen_Counter");
+    aml_name(aml, "ADDR");
+    size_t address = aml_begin_package(aml, 2);
+    aml_integer(aml, (uint32_t)VMGENID_BASE);
+    aml_integer(aml, (uint32_t)(VMGENID_BASE >> 32));
+    aml_end(aml, address);
+    aml_end(aml, device);
+}
+
+/* What general-purpose events mean. */
+static void add_events(GByteArray *aml)
+{
+    enum { CHANGED = 0x80 };
+    char name[5];
+
+    g_snprintf(name, sizeof(name), "_E%02X", (unsigned)VMGENID_GPE);
+    size_t scope = aml_begin_scope(aml, "\\_GPE");
+    size_t method = aml_begin_method(aml, name, 0);
+    aml_notify(aml, "VGEN", CHANGED);
+    aml_end(aml, method);
+    aml_end(aml, scope);
+}
+
 static void add_pc_devices(GByteArray *aml, const AcpiPc *pc)
 {
     size_t bridge = aml_begin_device(aml, "PCI0");
@@ -389,6 +421,7 @@ static void add_pc_devices(GByteArray *aml, const AcpiPc *pc)
     aml_end(aml, bridge);
     add_hpet_device(aml);
     add_board_resources(aml, pc);
+    add_generation_id(aml);
 }
 
 /* The system says which interrupt controller it uses: 0 the 8259s. */
@@ -426,6 +459,9 @@ static uint32_t add_dsdt(Tables *tables, const AcpiConfig *config)
         add_micro_devices(aml, config);
     }
     aml_end(aml, scope);
+    if (config->pc) {
+        add_events(aml);
+    }
     aml_name_package(aml, "_S5_", s5, G_N_ELEMENTS(s5));
     return end_table(tables, table);
 }

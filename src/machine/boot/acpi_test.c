@@ -203,9 +203,23 @@ static const AcpiPc pc = {
 static void test_pc_iasl(void)
 {
     static const char *const wanted[] = {
-        "PNP0A08",      "0xAFFFFFFF",    "0xC0000000",    "0x0000000FFFFFFFFF",
-        "Method (_PRT", "Return (PRTA)", "Return (PRTP)", "Method (\\_PIC, 1",
-        "Method (_OSC", "0x001FFFFF",    "PNP0103",       "PNP0303",
+        "PNP0A08",
+        "0xAFFFFFFF",
+        "0xC0000000",
+        "0x0000000FFFFFFFFF",
+        "Method (_PRT",
+        "Return (PRTA)",
+        "Return (PRTP)",
+        "Method (\\_PIC, 1",
+        "Method (_OSC",
+        "0x001FFFFF",
+        "PNP0103",
+        "PNP0303",
+        "Device (VGEN",
+        "VM_Gen_Counter",
+        "0xFED50000",
+        "Method (_E05, 0",
+        "Notify (\\_SB.VGEN, 0x80)",
         NULL,
     };
     g_autoptr(GByteArray) blob = acpi_build(&(AcpiConfig){ .cpus = 2, .pc = &pc }, BASE);

@@ -22,6 +22,7 @@ enum {
     OP_METHOD = 0x14,
     OP_ARGUMENT = 0x68,
     OP_STORE = 0x70,
+    OP_NOTIFY = 0x86,
     OP_IF = 0xa0,
     OP_RETURN = 0xa4,
     OP_EXTENDED = 0x5b,
@@ -196,6 +197,18 @@ void aml_store_argument(GByteArray *aml, unsigned argument, const char *name)
     put(aml, OP_STORE);
     put(aml, (uint8_t)(OP_ARGUMENT + argument));
     put_name(aml, name);
+}
+
+void aml_notify(GByteArray *aml, const char *name, uint32_t value)
+{
+    enum { ROOT = '\\', TWO_NAMES = '.' };
+
+    put(aml, OP_NOTIFY);
+    put(aml, ROOT);
+    put(aml, TWO_NAMES);
+    put_name(aml, "_SB_");
+    put_name(aml, name);
+    put_integer(aml, value);
 }
 
 size_t aml_begin_if(GByteArray *aml, const char *name)

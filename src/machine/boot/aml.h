@@ -40,6 +40,8 @@ size_t aml_begin_method(GByteArray *aml, const char *name, unsigned args);
 void aml_return_name(GByteArray *aml, const char *name);
 void aml_return_argument(GByteArray *aml, unsigned argument);
 void aml_store_argument(GByteArray *aml, unsigned argument, const char *name);
+/* Tell the device @name in \\_SB of @value. */
+void aml_notify(GByteArray *aml, const char *name, uint32_t value);
 size_t aml_begin_if(GByteArray *aml, const char *name); /* is not 0 */
 
 /* _CRS: begin, resources, end. */
