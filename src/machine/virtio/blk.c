@@ -74,8 +74,12 @@ _Static_assert(sizeof(BlkConfig) == 64, "virtio 1.2, 5.2.4, padded");
 /* A parked request in a saved state. */
 typedef struct Parked {
     uint16_t queue;
+    uint16_t n_buffers; /* the next ones of BlkDev.buffers are its */
     VirtqTicket ticket;
 } Parked;
+
+/* As many as all rings have slots, of which each chain takes one for each of its buffers. */
+enum { BUFFERS_MAX = VIRTIO_BLK_MAX_QUEUES * QUEUE_SIZE };
 
 typedef struct Flight Flight;
 
@@ -94,6 +98,7 @@ typedef struct BlkDev {
     Flight *free, *parked;
     uint32_t n_saved; /* of .saved: what was parked when the state was saved */
     Parked saved[VIRTIO_BLK_FLIGHTS_MAX];
+    VirtqBuffer buffers[BUFFERS_MAX]; /* of .saved: those that their rings may have lost */
 } BlkDev;
 
 /* A request, cut out of its chain. */
@@ -274,6 +279,15 @@ static Flight *take_flight(BlkDev *dev)
     return flight;
 }
 
+/* @flight is for a request of @q. */
+static void ready_flight(Flight *flight, BlkDev *dev, Virtq *q)
+{
+    flight->dev = dev;
+    flight->q = q;
+    flight->range = flight->request.n_ranges = flight->request.n_data = 0;
+    flight->io.durable = !virtio_dev_has_feature(&dev->virtio, FEATURE_FLUSH);
+}
+
 static void kick_all(BlkDev *dev)
 {
     for (unsigned i = 0; i < dev->virtio.n_queues; i++) {
@@ -451,10 +465,7 @@ static void serve(BlkDev *dev, Virtq *q)
             give_flight(dev, flight);
             return;
         }
-        flight->dev = dev;
-        flight->q = q;
-        flight->range = flight->request.n_ranges = flight->request.n_data = 0;
-        flight->io.durable = !virtio_dev_has_feature(&dev->virtio, FEATURE_FLUSH);
+        ready_flight(flight, dev, q);
         if (!parse(&flight->chain, &flight->request)) {
             virtio_dev_broken(&dev->virtio, "request without header or status");
             give_flight(dev, flight);
@@ -512,12 +523,37 @@ static void pause_dev(Device *device, bool on)
 
     virtio_dev_pause(device, on);
     if (on) {
+        unsigned n_buffers = 0;
         dev->n_saved = 0;
         for (const Flight *flight = dev->parked; flight; flight = flight->next) {
-            dev->saved[dev->n_saved++] =
-                (Parked){ (uint16_t)flight->q->index, flight->chain.ticket };
+            unsigned n = virtq_keep(flight->q, &flight->chain, dev->buffers + n_buffers);
+            dev->saved[dev->n_saved++] = (Parked){
+                (uint16_t)flight->q->index,
+                (uint16_t)n,
+                flight->chain.ticket,
+            };
+            n_buffers += n;
         }
     }
+}
+
+/* Park again what is @from a saved state; false: it can't be. */
+static bool park_again(BlkDev *dev, const Parked *from, VirtqKept kept)
+{
+    Flight *flight = take_flight(dev);
+
+    if (!flight) {
+        return false;
+    }
+    ready_flight(flight, dev, &dev->virtio.queues[from->queue]);
+    bool good = virtq_pop_again(flight->q, from->ticket, kept, &flight->chain) &&
+                parse(&flight->chain, &flight->request);
+    if (good) {
+        park(dev, flight);
+    } else {
+        give_flight(dev, flight);
+    }
+    return good;
 }
 
 /* Park again what was parked; it flies when its queue is looked at, which the core has asked for.
@@ -525,24 +561,16 @@ static void pause_dev(Device *device, bool on)
 static bool loaded(VirtioDev *virtio, GError **error)
 {
     BlkDev *dev = container_of(virtio, BlkDev, virtio);
+    unsigned n_buffers = 0;
 
     for (unsigned i = 0; i < dev->n_saved; i++) {
         const Parked *from = &dev->saved[i];
-        Flight *flight = take_flight(dev);
-        if (!flight) {
-            break;
-        }
-        flight->dev = dev;
-        flight->q = &virtio->queues[from->queue];
-        flight->range = flight->request.n_ranges = flight->request.n_data = 0;
-        flight->io.durable = !virtio_dev_has_feature(virtio, FEATURE_FLUSH);
-        if (virtq_pop_again(flight->q, from->ticket, &flight->chain) &&
-            parse(&flight->chain, &flight->request)) {
-            park(dev, flight);
-        } else {
-            give_flight(dev, flight);
+        const VirtqKept kept = { dev->buffers + n_buffers, from->n_buffers };
+        if (kept.n > BUFFERS_MAX - n_buffers || !park_again(dev, from, kept)) {
             virtio_dev_broken(virtio, "a request that waited is lost");
+            return true;
         }
+        n_buffers += kept.n;
     }
     return true;
 }
@@ -553,10 +581,14 @@ static const SavedField saved[] = {
     SAVED(BlkDev, errors),
     SAVED_RANGE(BlkDev, n_saved, 0, VIRTIO_BLK_FLIGHTS_MAX),
     SAVED_EACH_RANGE(BlkDev, saved, queue, 0, VIRTIO_BLK_MAX_QUEUES - 1),
+    SAVED_EACH_RANGE(BlkDev, saved, n_buffers, 0, QUEUE_SIZE),
     SAVED_EACH(BlkDev, saved, ticket.id),
     SAVED_EACH(BlkDev, saved, ticket.slots),
     SAVED_EACH(BlkDev, saved, ticket.table_len),
     SAVED_EACH(BlkDev, saved, ticket.table_gpa),
+    SAVED_EACH(BlkDev, buffers, gpa),
+    SAVED_EACH(BlkDev, buffers, len),
+    SAVED_EACH(BlkDev, buffers, writable),
     { 0 },
 };
 

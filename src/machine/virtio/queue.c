@@ -125,6 +125,7 @@ const char *virtq_add_buffer(const Virtq *q, VirtqChain *chain, const void *desc
         chain->in[chain->n_in++] = part;
         chain->in_len += buffer.len;
     } else {
+        chain->out_gpa[chain->n_out] = buffer.gpa;
         chain->out[chain->n_out++] = part;
         chain->out_len += buffer.len;
     }
@@ -185,11 +186,27 @@ void virtq_unpop(Virtq *q, VirtqTicket ticket)
     }
 }
 
-bool virtq_pop_again(Virtq *q, VirtqTicket ticket, VirtqChain *chain)
+unsigned virtq_keep(const Virtq *q, const VirtqChain *chain, VirtqBuffer *ret)
+{
+    unsigned n = 0;
+
+    if (q->ring->keeps(chain->ticket)) {
+        return 0;
+    }
+    for (unsigned i = 0; i < chain->n_out; i++) {
+        ret[n++] = (VirtqBuffer){ chain->out_gpa[i], (uint32_t)chain->out[i].iov_len, false };
+    }
+    for (unsigned i = 0; i < chain->n_in; i++) {
+        ret[n++] = (VirtqBuffer){ chain->in_gpa[i], (uint32_t)chain->in[i].iov_len, true };
+    }
+    return n;
+}
+
+bool virtq_pop_again(Virtq *q, VirtqTicket ticket, VirtqKept kept, VirtqChain *chain)
 {
     virtq_chain_clear(chain);
     if (!q->ready || !ticket.slots || ticket.slots > q->size - q->outstanding ||
-        q->ring->fetch_again(q, ticket, chain)) {
+        q->ring->fetch_again(q, ticket, kept, chain)) {
         return false;
     }
     chain->ticket = ticket;

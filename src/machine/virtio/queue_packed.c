@@ -154,13 +154,28 @@ static void put_back(Virtq *q, VirtqTicket ticket)
 }
 
 /* What stood in the ring itself may have been written over by chains that were given back since. */
-static const char *fetch_again(Virtq *q, VirtqTicket ticket, VirtqChain *chain)
+static bool keeps(VirtqTicket ticket)
 {
-    const Descriptor d = { .gpa = ticket.table_gpa,
-                           .len = ticket.table_len,
-                           .flags = DESC_INDIRECT };
+    return ticket.table_len != 0;
+}
 
-    return d.len ? collect_indirect(q, &d, chain) : "lost chain";
+static const char *fetch_again(Virtq *q, VirtqTicket ticket, VirtqKept kept, VirtqChain *chain)
+{
+    const char *wrong = kept.n > ticket.slots ? "more buffers than slots" : NULL;
+
+    if (keeps(ticket)) {
+        const Descriptor table = { .gpa = ticket.table_gpa,
+                                   .len = ticket.table_len,
+                                   .flags = DESC_INDIRECT };
+        return collect_indirect(q, &table, chain);
+    }
+    for (unsigned i = 0; i < kept.n && !wrong; i++) {
+        const Descriptor d = { .gpa = kept.buffers[i].gpa,
+                               .len = kept.buffers[i].len,
+                               .flags = kept.buffers[i].writable ? DESC_WRITE : 0 };
+        wrong = virtq_add_buffer(q, chain, &d);
+    }
+    return wrong;
 }
 
 static void store_flags(Virtq *q, unsigned at, uint16_t flags)
@@ -222,6 +237,7 @@ const VirtqRing virtq_packed = {
     .is_empty = is_empty,
     .fetch = fetch,
     .put_back = put_back,
+    .keeps = keeps,
     .fetch_again = fetch_again,
     .fill = fill,
     .flush = flush,

@@ -136,7 +136,13 @@ static void put_back(Virtq *q, VirtqTicket ticket)
     q->next_available--;
 }
 
-static const char *fetch_again(Virtq *q, VirtqTicket ticket, VirtqChain *chain)
+/* Its descriptors are the device's until it is given back. */
+static bool keeps(VirtqTicket ticket)
+{
+    return true;
+}
+
+static const char *fetch_again(Virtq *q, VirtqTicket ticket, VirtqKept kept, VirtqChain *chain)
 {
     return collect(q, ticket.id, chain);
 }
@@ -176,6 +182,7 @@ const VirtqRing virtq_split = {
     .is_empty = is_empty,
     .fetch = fetch,
     .put_back = put_back,
+    .keeps = keeps,
     .fetch_again = fetch_again,
     .fill = fill,
     .flush = flush,

@@ -24,8 +24,10 @@ struct VirtqRing {
     /* Copy the next chain, which is there, and go on behind it.  NULL, or what is wrong. */
     const char *(*fetch)(Virtq *q, VirtqChain *chain);
     void (*put_back)(Virtq *q, VirtqTicket ticket);
+    /* Whether a chain that was fetched, and not given back, can be fetched by its ticket alone. */
+    bool (*keeps)(VirtqTicket ticket);
     /* Copy a chain that was fetched before; NULL, or what is wrong. */
-    const char *(*fetch_again)(Virtq *q, VirtqTicket ticket, VirtqChain *chain);
+    const char *(*fetch_again)(Virtq *q, VirtqTicket ticket, VirtqKept kept, VirtqChain *chain);
     /* Mark a chain used; the guest sees it no earlier than flush. */
     void (*fill)(Virtq *q, VirtqTicket ticket, uint32_t written);
     /* Show what was filled; whether the guest wants to hear of it. */

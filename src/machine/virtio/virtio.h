@@ -58,6 +58,19 @@ typedef struct VirtqTicket {
     uint64_t table_gpa;
 } VirtqTicket;
 
+/* A buffer of a chain, for a saved state. */
+typedef struct VirtqBuffer {
+    uint64_t gpa;
+    uint32_t len;
+    bool writable;
+} VirtqBuffer;
+
+/* Those that the ring itself may have lost by the time that its chain is wanted again. */
+typedef struct VirtqKept {
+    const VirtqBuffer *buffers;
+    unsigned n;
+} VirtqKept;
+
 /* A chain of buffers: first those that the device reads, then those that it writes.  The iovecs
  * point into guest RAM, which the guest may change at any time: read each byte once. */
 typedef struct VirtqChain {
@@ -65,7 +78,7 @@ typedef struct VirtqChain {
     unsigned n_out, n_in;
     size_t out_len, in_len; /* sums */
     struct iovec out[VIRTQ_MAX_SIZE], in[VIRTQ_MAX_SIZE];
-    uint64_t in_gpa[VIRTQ_MAX_SIZE];
+    uint64_t out_gpa[VIRTQ_MAX_SIZE], in_gpa[VIRTQ_MAX_SIZE];
 } VirtqChain;
 
 struct Virtq {
@@ -179,9 +192,12 @@ void virtio_dev_destroy(Device *device);
 bool virtq_pop(Virtq *q, VirtqChain *chain);
 /* Put the chain back that was popped last: the next virtq_pop() finds it again. */
 void virtq_unpop(Virtq *q, VirtqTicket ticket);
-/* Take a chain again that was popped before the machine was saved, by its ticket from then; false:
- * it is lost. */
-bool virtq_pop_again(Virtq *q, VirtqTicket ticket, VirtqChain *chain);
+/* What of @chain must be saved besides its ticket: at most as many buffers as it has slots; none,
+ * where it can be read again.  Returns how many. */
+unsigned virtq_keep(const Virtq *q, const VirtqChain *chain, VirtqBuffer *ret);
+/* Take a chain again that was popped before the machine was saved, by its ticket and @kept from
+ * then, which are checked like any descriptor; false: it is lost. */
+bool virtq_pop_again(Virtq *q, VirtqTicket ticket, VirtqKept kept, VirtqChain *chain);
 /* Begin a round outside on_kick: as many chains as the queue has may be popped. */
 void virtq_begin_round(Virtq *q);
 /* Give a chain back; @written bytes at its writable buffers' beginning are filled. */
