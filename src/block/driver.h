@@ -89,10 +89,11 @@ struct Blk {
     char *backing_name;   /* as the image has it; NULL: it is not based on another */
     char *backing_format; /* the same; NULL: not said */
     bool read_only;
-    bool sync_writes;  /* each write is flushed */
-    BlkDetect detect;  /* writes of zeros */
-    bool keep_discard; /* discards are not passed on to the host */
-    uint32_t unit;     /* what compressed data unpacks to; 0: there is none */
+    bool sync_writes;            /* each write is flushed */
+    BlkDetect detect;            /* writes of zeros */
+    bool keep_discard;           /* discards are not passed on to the host */
+    uint32_t unit;               /* what compressed data unpacks to; 0: there is none */
+    const BlkProgress *progress; /* NULL: nobody is told; set before any work begins */
     /* changes while the gate is closed */
     uint64_t size;
     /* has its own lock */
@@ -116,8 +117,7 @@ void blk_count_end(Blk *blk, BlkCountKind kind, uint64_t bytes, int result, uint
 typedef struct BlkMaintenance {
     bool (*create)(const BlkCreate *create, GError **error);
     void (*info)(Blk *blk, BlkInfo *ret);
-    bool (*check)(Blk *blk, BlkRepair repair, BlkCheck *check, const BlkProgress *progress,
-                  GError **error);
+    bool (*check)(Blk *blk, BlkRepair repair, BlkCheck *check, GError **error);
     bool (*resize)(Blk *blk, uint64_t size, BlkPreallocation preallocation, GError **error);
     bool (*snapshot_create)(Blk *blk, const char *name, GError **error);
     bool (*snapshot_delete)(Blk *blk, const char *name, GError **error);
@@ -130,6 +130,9 @@ typedef struct BlkMaintenance {
 
 extern const BlkDriver raw_driver, qcow2_driver;
 extern const BlkMaintenance raw_maintenance;
+
+/* Long work has come so far; false: stop it (image.c). */
+bool blk_go_on(const BlkProgress *progress, uint64_t done, uint64_t total);
 
 /* The new or emptied file of an image, locked. */
 bool blk_create_file(const BlkCreate *create, BlkFile *ret_file, GError **error);

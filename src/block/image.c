@@ -13,6 +13,18 @@
 #include "common/bits.h"
 #include "common/error.h"
 
+/* --- progress --- */
+
+void blk_set_progress(Blk *blk, const BlkProgress *progress)
+{
+    blk->progress = progress;
+}
+
+bool blk_go_on(const BlkProgress *progress, uint64_t done, uint64_t total)
+{
+    return !progress || progress->fn(progress->opaque, done, total);
+}
+
 /* --- making --- */
 
 bool blk_create_file(const BlkCreate *create, BlkFile *ret_file, GError **error)
@@ -107,8 +119,7 @@ void blk_info_clear(BlkInfo *info)
     g_free(info->backing_format);
 }
 
-bool blk_check(Blk *blk, BlkRepair repair, BlkCheck *check, const BlkProgress *progress,
-               GError **error)
+bool blk_check(Blk *blk, BlkRepair repair, BlkCheck *check, GError **error)
 {
     if (!blk->driver->maintenance->check) {
         return unsupported(blk, "check", error);
@@ -117,7 +128,7 @@ bool blk_check(Blk *blk, BlkRepair repair, BlkCheck *check, const BlkProgress *p
         return false;
     }
     blk_gate_close(&blk->gate);
-    bool good = blk->driver->maintenance->check(blk, repair, check, progress, error);
+    bool good = blk->driver->maintenance->check(blk, repair, check, error);
     blk_gate_open(&blk->gate);
     return good;
 }
@@ -221,7 +232,21 @@ int blk_write_compressed(Blk *blk, uint64_t offset, const void *buf, size_t len)
 
 /* --- raw --- */
 
-static int set_room_aside(BlkFile *file, uint64_t start, uint64_t end, BlkPreallocation how)
+static int fill(BlkFile *file, uint64_t start, uint64_t end, const BlkProgress *progress)
+{
+    enum { STEP = 16 << 20 };
+    int result = 0;
+
+    for (uint64_t at = start; at < end && !result; at += MIN(STEP, end - at)) {
+        result = blk_go_on(progress, at - start, end - start)
+                     ? blk_file_fill(file, at, MIN(STEP, end - at))
+                     : -EINTR;
+    }
+    return result;
+}
+
+static int set_room_aside(BlkFile *file, uint64_t start, uint64_t end, BlkPreallocation how,
+                          const BlkProgress *progress)
 {
     switch (how) {
     case BLK_PREALLOCATE_OFF:
@@ -230,7 +255,7 @@ static int set_room_aside(BlkFile *file, uint64_t start, uint64_t end, BlkPreall
     case BLK_PREALLOCATE_FALLOC:
         return blk_file_reserve(file, start, end - start);
     case BLK_PREALLOCATE_FULL:
-        return blk_file_fill(file, start, end - start);
+        return fill(file, start, end, progress);
     }
     return 0;
 }
@@ -252,7 +277,8 @@ static bool raw_create(const BlkCreate *create, GError **error)
     int result = 0;
     if (!file.is_device) {
         result = blk_file_truncate(&file, size);
-        result = result ? result : set_room_aside(&file, 0, size, create->preallocation);
+        result = result ? result
+                        : set_room_aside(&file, 0, size, create->preallocation, create->progress);
     } else if (blk_file_size(&file) < size) {
         result = -ENOSPC;
     }
@@ -270,7 +296,10 @@ static bool raw_resize(Blk *blk, uint64_t size, BlkPreallocation preallocation, 
     int result = blk_file_truncate(&blk->file, size);
 
     if (!result && size > old_size) {
-        result = set_room_aside(&blk->file, old_size, size, preallocation);
+        result = set_room_aside(&blk->file, old_size, size, preallocation, blk->progress);
+        if (result == -EINTR) {
+            blk_file_truncate(&blk->file, old_size);
+        }
     }
     result = result ? result : blk_file_sync(&blk->file);
     if (result) {

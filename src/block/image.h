@@ -17,6 +17,10 @@ typedef struct BlkProgress {
     void *opaque;
 } BlkProgress;
 
+/* Who is told of work on the disk as a whole from now on; outlives the disk.  Work that is stopped
+ * fails with EINTR, and the image is as it was. */
+void blk_set_progress(Blk *blk, const BlkProgress *progress);
+
 typedef enum BlkPreallocation {
     BLK_PREALLOCATE_OFF,
     BLK_PREALLOCATE_METADATA, /* tables for all of the disk, in a sparse file */
@@ -30,6 +34,7 @@ typedef struct BlkCreate {
     const BlkHost *host;
     uint64_t size;
     bool replace; /* a file that is there already */
+    const BlkProgress *progress;
     BlkPreallocation preallocation;
     /* not of a raw image */
     const char *backing, *backing_format;
@@ -90,8 +95,7 @@ typedef struct BlkCheck {
 
 /* Compare what the image says of its room with what is used, and put it right.  *@check has .report
  * set by the caller.  False: it could not be done; what is wrong with the image is no error. */
-bool blk_check(Blk *blk, BlkRepair repair, BlkCheck *check, const BlkProgress *progress,
-               GError **error);
+bool blk_check(Blk *blk, BlkRepair repair, BlkCheck *check, GError **error);
 
 /* --- changing --- */
 

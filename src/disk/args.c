@@ -166,7 +166,7 @@ static bool parse_repair(DiskArgs *args, const char *value, GError **error)
 
 #define MAKES          "create convert"
 #define ALL_BUT_CREATE "info check convert resize snapshot rebase commit compare map measure"
-#define LONG_WORK      "check convert rebase commit compare"
+#define LONG_WORK      "create check convert resize snapshot rebase commit compare"
 
 static const DiskOption options[] = {
     { .name = "format",

@@ -281,7 +281,10 @@ int disk_check(const DiskArgs *args, GError **error)
     disk_block_signals();
     disk_progress_init(&progress, args);
     g_autoptr(Blk) blk = disk_open(args->operands[0], args->format, options, error);
-    bool good = blk && blk_check(blk, args->repair, &check, &progress.progress, error);
+    if (blk) {
+        blk_set_progress(blk, &progress.progress);
+    }
+    bool good = blk && blk_check(blk, args->repair, &check, error);
     disk_progress_end(&progress);
     if (!good) {
         return DISK_FAILED;

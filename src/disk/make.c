@@ -29,6 +29,7 @@ static const char *backing_format(const DiskArgs *args, const char *path, GError
 bool disk_make(const DiskArgs *args, const char *path, const char *format, uint64_t size,
                GError **error)
 {
+    DiskProgress progress;
     BlkCreate create = {
         .path = path,
         .format = format,
@@ -42,6 +43,7 @@ bool disk_make(const DiskArgs *args, const char *path, const char *format, uint6
         .compression = args->compression,
         .subclusters = args->subclusters,
         .lazy_refcounts = args->lazy_refcounts,
+        .progress = &progress.progress,
     };
 
     if (args->backing) {
@@ -50,7 +52,11 @@ bool disk_make(const DiskArgs *args, const char *path, const char *format, uint6
             return false;
         }
     }
-    if (blk_create(&create, error)) {
+    disk_block_signals();
+    disk_progress_init(&progress, args);
+    bool good = blk_create(&create, error);
+    disk_progress_end(&progress);
+    if (good) {
         return true;
     }
     if (!args->replace && g_file_test(path, G_FILE_TEST_EXISTS)) {
@@ -129,6 +135,7 @@ static bool new_size(const char *text, uint64_t old, uint64_t *ret, GError **err
 int disk_resize(const DiskArgs *args, GError **error)
 {
     uint64_t size = 0;
+    DiskProgress progress;
     g_autoptr(Blk) blk =
         disk_open(args->operands[0], args->format, (BlkOptions){ .may_be_empty = true }, error);
 
@@ -143,9 +150,12 @@ int disk_resize(const DiskArgs *args, GError **error)
                        args->operands[0], old);
         return DISK_USAGE;
     }
-    return blk_resize(blk, size, args->preallocation, error)
-               ? disk_tell(args, blk, disk_base(blk), error)
-               : DISK_FAILED;
+    disk_block_signals();
+    disk_progress_init(&progress, args);
+    blk_set_progress(blk, &progress.progress);
+    bool good = blk_resize(blk, size, args->preallocation, error);
+    disk_progress_end(&progress);
+    return good ? disk_tell(args, blk, disk_base(blk), error) : DISK_FAILED;
 }
 
 /* --- snapshots --- */
@@ -193,8 +203,17 @@ int disk_snapshot(const DiskArgs *args, GError **error)
         if (strcmp(acts[i].name, what) || !name) {
             continue;
         }
+        DiskProgress progress;
         g_autoptr(Blk) blk = disk_open(path, args->format, (BlkOptions){ 0 }, error);
-        return blk && acts[i].act(blk, name, error) ? DISK_DONE : DISK_FAILED;
+        if (!blk) {
+            return DISK_FAILED;
+        }
+        disk_block_signals();
+        disk_progress_init(&progress, args);
+        blk_set_progress(blk, &progress.progress);
+        bool good = acts[i].act(blk, name, error);
+        disk_progress_end(&progress);
+        return good ? DISK_DONE : DISK_FAILED;
     }
     g_autofree char *hint = suggest_text(what, names);
     if (g_strv_contains(names, what)) {

@@ -267,7 +267,7 @@ static char *check_counts(Blk *blk, BlkRepair repair, unsigned *leaks)
     g_autofree char *first = NULL;
     BlkCheck check = { .report = keep_first, .opaque = &first };
 
-    if (!blk_check(blk, repair, &check, NULL, &error)) {
+    if (!blk_check(blk, repair, &check, &error)) {
         return g_strdup_printf("no check: %s", error->message);
     }
     *leaks += (unsigned)(check.leaks + check.leaks_fixed);

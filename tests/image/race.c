@@ -230,7 +230,7 @@ static void check_at_end(Race *race, Worker *workers)
     for (unsigned i = 0; i < CLUSTERS; i++) {
         check_cluster(&workers[i % WORKERS], i);
     }
-    blk_check(race->blk, BLK_REPAIR_NOTHING, &check, NULL, &error);
+    blk_check(race->blk, BLK_REPAIR_NOTHING, &check, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(check.corruptions, ==, 0);
     g_assert_cmpuint(check.leaks, ==, 0);

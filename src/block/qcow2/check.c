@@ -107,15 +107,15 @@ static void compare_marks(Qcow2Census *census)
     }
 }
 
-static bool look(Qcow2 *q, BlkCheck *check, const BlkProgress *progress, GError **error)
+static bool look(Qcow2 *q, BlkCheck *check, GError **error)
 {
+    Qcow2Work work = { q->blk.progress, 0, qcow2_census_steps(q) };
     Qcow2Census census;
 
     check->leaks = check->corruptions = 0;
     check->allocated = check->compressed = check->fragmented = 0;
     check->total = (blk_size(&q->blk) + q->cluster - 1) >> q->cluster_bits;
-    qcow2_census_init(&census, q, check);
-    census.progress = progress;
+    qcow2_census_init(&census, q, &work, check);
     int result = qcow2_census_all(&census);
     if (!result) {
         compare_counts(&census);
@@ -135,7 +135,7 @@ static bool look(Qcow2 *q, BlkCheck *check, const BlkProgress *progress, GError 
 
 /* --- repairing --- */
 
-static bool repair_it(Qcow2 *q, BlkCheck *check, const BlkProgress *progress, GError **error)
+static bool repair_it(Qcow2 *q, BlkCheck *check, GError **error)
 {
     Qcow2Rewrite to = qcow2_rewrite_same(q);
     BlkCheck found = *check;
@@ -148,7 +148,7 @@ static bool repair_it(Qcow2 *q, BlkCheck *check, const BlkProgress *progress, GE
     q->corrupt = false;
     __atomic_store_n(&q->blk.broken, NULL, __ATOMIC_RELEASE);
     g_clear_pointer(&q->reason, g_free);
-    if (!look(q, check, progress, error)) {
+    if (!look(q, check, error)) {
         return false;
     }
     check->leaks_fixed = found.leaks - MIN(check->leaks, found.leaks);
@@ -156,8 +156,7 @@ static bool repair_it(Qcow2 *q, BlkCheck *check, const BlkProgress *progress, GE
     return true;
 }
 
-bool qcow2_check(Blk *blk, BlkRepair repair, BlkCheck *check, const BlkProgress *progress,
-                 GError **error)
+bool qcow2_check(Blk *blk, BlkRepair repair, BlkCheck *check, GError **error)
 {
     Qcow2 *q = qcow2_of(blk);
     bool good = true;
@@ -169,10 +168,10 @@ bool qcow2_check(Blk *blk, BlkRepair repair, BlkCheck *check, const BlkProgress 
     if (!blk->read_only && !q->corrupt) {
         good = qcow2_settle(q, error);
     }
-    good = good && look(q, check, progress, error);
+    good = good && look(q, check, error);
     if (good && ((repair == BLK_REPAIR_ALL && check->corruptions) ||
                  (repair != BLK_REPAIR_NOTHING && check->leaks && !check->corruptions))) {
-        good = repair_it(q, check, progress, error);
+        good = repair_it(q, check, error);
     }
     g_mutex_unlock(&q->lock);
     return good;

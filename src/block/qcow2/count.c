@@ -12,13 +12,14 @@
 #include "block/qcow2/maintenance.h"
 #include "common/bits.h"
 
-void qcow2_census_init(Qcow2Census *census, Qcow2 *q, BlkCheck *check)
+void qcow2_census_init(Qcow2Census *census, Qcow2 *q, Qcow2Work *work, BlkCheck *check)
 {
     *census = (Qcow2Census){
         .q = q,
         .chunks = g_hash_table_new_full(NULL, NULL, NULL, g_free),
         .last_number = UINT64_MAX,
         .check = check,
+        .work = work,
         .table = g_malloc(q->cluster),
     };
 }
@@ -152,15 +153,19 @@ static int add_entries(Qcow2Census *census, Qcow2Root *root, uint64_t index)
     return result;
 }
 
-static bool tell(Qcow2Census *census)
+int qcow2_work_step(Qcow2Work *work)
 {
-    const BlkProgress *progress = census->progress;
+    return blk_go_on(work->progress, work->done++, work->total) ? 0 : -EINTR;
+}
 
-    census->done++;
-    if (progress && !progress->fn(progress->opaque, census->done, census->total)) {
-        census->stopped = true;
+uint64_t qcow2_census_steps(const Qcow2 *q)
+{
+    uint64_t steps = q->l1_entries;
+
+    for (guint i = 0; i < q->snapshots->len; i++) {
+        steps += g_array_index(q->snapshots, Qcow2Snapshot, i).l1_entries;
     }
-    return !census->stopped;
+    return steps;
 }
 
 int qcow2_census_root(Qcow2Census *census, Qcow2Root *root)
@@ -174,10 +179,8 @@ int qcow2_census_root(Qcow2Census *census, Qcow2Root *root)
     }
     for (uint32_t i = 0; i < root->l1_entries && !result; i++) {
         uint64_t table = root->l1[i] & QCOW2_OFFSET;
-        if (!tell(census)) {
-            return -EINTR;
-        }
-        if (!root->l1[i]) {
+        result = qcow2_work_step(census->work);
+        if (result || !root->l1[i]) {
             continue;
         }
         if (!qcow2_census_table(census, table)) {
@@ -278,7 +281,6 @@ static GArray *list_roots(Qcow2 *q, Qcow2Census *census)
     Qcow2Root active = { q->l1, q->l1_entries, q->header.l1_offset, NULL, UINT64_MAX, 0 };
 
     g_array_append_val(roots, active);
-    census->total = q->l1_entries;
     for (guint i = 0; i < q->snapshots->len; i++) {
         const Qcow2Snapshot *snapshot = &g_array_index(q->snapshots, Qcow2Snapshot, i);
         Qcow2Root root = { qcow2_census_l1(q, snapshot),
@@ -289,7 +291,6 @@ static GArray *list_roots(Qcow2 *q, Qcow2Census *census)
                            0 };
         if (root.l1) {
             g_array_append_val(roots, root);
-            census->total += root.l1_entries;
         } else {
             qcow2_census_report(census, "snapshot '%s' can't be read", snapshot->name);
             if (range_inside(root.l1_offset, (uint64_t)root.l1_entries * 8, 0,

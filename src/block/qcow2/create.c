@@ -189,6 +189,9 @@ static bool preallocate(const BlkCreate *create, uint64_t size, GError **error)
         return usage(error, "an image that is based on another can't have its room set aside");
     }
     g_autoptr(Blk) blk = blk_open(&options, error);
+    if (blk) {
+        blk_set_progress(blk, create->progress);
+    }
     return blk && qcow2_preallocate(blk, 0, size, create->preallocation, error);
 }
 

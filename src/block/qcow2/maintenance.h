@@ -22,6 +22,17 @@ typedef struct Qcow2Root {
     uint64_t n_bad;     /* how many entries had to be left out */
 } Qcow2Root;
 
+/* How far long work has come; a step for each L1 entry that is looked at. */
+typedef struct Qcow2Work {
+    const BlkProgress *progress; /* NULL: nobody is told */
+    uint64_t done, total;
+} Qcow2Work;
+
+/* One step is about to be done; 0, or -EINTR: it shall not. */
+int qcow2_work_step(Qcow2Work *work);
+/* The steps of qcow2_census_all(). */
+uint64_t qcow2_census_steps(const Qcow2 *q);
+
 /* How often each cluster of the file is referred to. */
 typedef struct Qcow2Census {
     Qcow2 *q;
@@ -30,16 +41,14 @@ typedef struct Qcow2Census {
     uint64_t last_number;
     uint64_t end; /* cluster behind the last that is referred to */
     BlkCheck *check;
-    const BlkProgress *progress; /* NULL: nobody wants to know */
-    uint64_t done, total;        /* L1 entries */
-    uint8_t *table;              /* a cluster */
-    int read_error;              /* of the host, so that what is missing is not known; or 0 */
-    bool stopped;
+    Qcow2Work *work; /* that this is part of */
+    uint8_t *table;  /* a cluster */
+    int read_error;  /* of the host, so that what is missing is not known; or 0 */
 } Qcow2Census;
 
 enum { QCOW2_CHUNK = 4096 };
 
-void qcow2_census_init(Qcow2Census *census, Qcow2 *q, BlkCheck *check);
+void qcow2_census_init(Qcow2Census *census, Qcow2 *q, Qcow2Work *work, BlkCheck *check);
 void qcow2_census_clear(Qcow2Census *census);
 uint32_t qcow2_census_get(Qcow2Census *census, uint64_t cluster);
 /* Count all clusters that @len bytes at @offset touch.  0 or -ENOMEM. */
@@ -100,8 +109,7 @@ bool qcow2_preallocate(Blk *blk, uint64_t start, uint64_t end, BlkPreallocation 
 
 bool qcow2_create(const BlkCreate *create, GError **error);
 void qcow2_info(Blk *blk, BlkInfo *ret);
-bool qcow2_check(Blk *blk, BlkRepair repair, BlkCheck *check, const BlkProgress *progress,
-                 GError **error);
+bool qcow2_check(Blk *blk, BlkRepair repair, BlkCheck *check, GError **error);
 bool qcow2_resize(Blk *blk, uint64_t size, BlkPreallocation preallocation, GError **error);
 bool qcow2_snapshot_create(Blk *blk, const char *name, GError **error);
 bool qcow2_snapshot_delete(Blk *blk, const char *name, GError **error);

@@ -66,7 +66,7 @@ static void check(Rig *rig)
     g_autoptr(GError) error = NULL;
     BlkCheck result = { .report = complain };
 
-    blk_check(rig->blk, BLK_REPAIR_NOTHING, &result, NULL, &error);
+    blk_check(rig->blk, BLK_REPAIR_NOTHING, &result, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(result.corruptions, ==, 0);
     g_assert_cmpuint(result.leaks, ==, 0);
@@ -335,9 +335,118 @@ static void test_place_is_taken_again(void)
     }
 }
 
+/* --- work that is stopped --- */
+
+/* Who watches, and wants no more after so many steps. */
+typedef struct Watcher {
+    BlkProgress progress;
+    uint64_t steps, most, last, total;
+} Watcher;
+
+static bool watch(void *opaque, uint64_t done, uint64_t total)
+{
+    Watcher *watcher = opaque;
+
+    g_assert_cmpuint(done, <=, total);
+    g_assert_true(watcher->steps == 0 || (done > watcher->last && total == watcher->total));
+    watcher->last = done;
+    watcher->total = total;
+    return watcher->steps++ < watcher->most;
+}
+
+static bool take_snapshot(Blk *blk, GError **error)
+{
+    return blk_snapshot_create(blk, "two", error);
+}
+
+static bool drop_snapshot(Blk *blk, GError **error)
+{
+    return blk_snapshot_delete(blk, "one", error);
+}
+
+static bool go_back(Blk *blk, GError **error)
+{
+    return blk_snapshot_apply(blk, "one", error);
+}
+
+static bool grow(Blk *blk, GError **error)
+{
+    return blk_resize(blk, (1 << 20) + (1 << 18), BLK_PREALLOCATE_OFF, error);
+}
+
+static bool shrink(Blk *blk, GError **error)
+{
+    return blk_resize(blk, 1 << 19, BLK_PREALLOCATE_OFF, error);
+}
+
+static const struct Work {
+    const char *name;
+    bool (*act)(Blk *blk, GError **error);
+} works[] = {
+    { "take-a-snapshot", take_snapshot },
+    { "drop-a-snapshot", drop_snapshot },
+    { "go-back", go_back },
+    { "grow", grow },
+    { "shrink", shrink },
+};
+
+/* Stopped at each of its steps the image is as it was; not stopped the work is done, and told of to
+ * its end. */
+static void test_stopped(gconstpointer data)
+{
+    const struct Work *work = data;
+    BlkCreate create = { .path = "disk", .format = "qcow2", .size = 1 << 20, .cluster = 2048 };
+    Watcher watcher = { .progress = { watch, &watcher } };
+    g_autoptr(GError) error = NULL;
+    Rig rig = { .size = 1 << 20 };
+    bool done = false;
+
+    rig.random = g_rand_new_with_seed((guint32)g_test_rand_int());
+    rig.expected = g_malloc0(DISK_MAX);
+    rig.buf = g_malloc0(DISK_MAX);
+    blk_bench_init(&rig.bench);
+    create.host = &rig.bench.host;
+    rig.options = (BlkOptions){ .path = "disk", .format = "qcow2", .host = &rig.bench.host };
+    g_assert_true(blk_create(&create, &error));
+    rig.blk = blk_open(&rig.options, &error);
+    g_assert_no_error(error);
+    for (unsigned i = 0; i < 40; i++) {
+        do_write(&rig);
+    }
+    g_assert_true(blk_snapshot_create(rig.blk, "one", &error));
+    blk_set_progress(rig.blk, &watcher.progress);
+    for (; !done; watcher.most++) {
+        g_autoptr(GError) stopped = NULL;
+        watcher.steps = 0;
+        done = work->act(rig.blk, &stopped);
+        g_assert_true(done == (watcher.steps <= watcher.most));
+        g_assert_true(done || strstr(stopped->message, g_strerror(EINTR)));
+        rig.size = blk_size(rig.blk);
+        blk_set_progress(rig.blk, NULL);
+        compare(&rig);
+        check(&rig);
+        blk_set_progress(rig.blk, &watcher.progress);
+    }
+    g_assert_cmpuint(watcher.last, ==, watcher.total - 1);
+    g_assert_cmpuint(watcher.most, >, 8);
+    g_assert_cmpuint(rig.size, ==,
+                     work->act == grow     ? (1 << 20) + (1 << 18)
+                     : work->act == shrink ? 1 << 19
+                                           : 1 << 20);
+    blk_close(rig.blk);
+    blk_bench_clear(&rig.bench);
+    g_rand_free(rig.random);
+    g_free(rig.expected);
+    g_free(rig.buf);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(works); i++) {
+        g_autofree char *path = g_strconcat("/qcow2/stopped/", works[i].name, NULL);
+        g_test_add_data_func(path, &works[i], test_stopped);
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         g_autofree char *path = g_strconcat("/qcow2/random/", kinds[i].name, NULL);
         g_test_add_data_func(path, &kinds[i], test_kind);

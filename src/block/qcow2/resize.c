@@ -161,6 +161,10 @@ bool qcow2_preallocate(Blk *blk, uint64_t start, uint64_t end, BlkPreallocation 
     for (uint64_t at = start; at < end && !result;) {
         BlkExtent extent;
         BlkPlan plan = { 0 };
+        if (!blk_go_on(blk->progress, at - start, end - start)) {
+            result = -EINTR;
+            break;
+        }
         result = blk->driver->map(blk, at, end - at, 0, &extent);
         if (!result && extent.place == BLK_HERE && extent.in_place) {
             at += extent.len;

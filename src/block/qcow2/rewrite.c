@@ -29,6 +29,7 @@ typedef struct Tree {
 typedef struct Builder {
     Qcow2 *q;
     const Qcow2Rewrite *to;
+    Qcow2Work work;
     Qcow2Census used;   /* by the image as it is */
     Qcow2Census counts; /* of the image as it shall be */
     uint64_t next;      /* no room below it */
@@ -257,7 +258,8 @@ static int write_tree(Builder *b, const Tree *tree)
     int result = 0;
 
     for (uint32_t i = 0; i < tree->root.l1_entries && !result; i++) {
-        if (!tree->l1[i]) {
+        result = qcow2_work_step(&b->work);
+        if (result || !tree->l1[i]) {
             continue;
         }
         if (!qcow2_census_table(&b->counts, tree->root.l1[i] & QCOW2_OFFSET)) {
@@ -366,12 +368,28 @@ static void explain(const Qcow2 *q, int result, GError **error)
     }
 }
 
+/* What there is is counted; what shall be is counted; what is made anew is written. */
+static uint64_t count_steps(const Qcow2 *q, const Qcow2Rewrite *to)
+{
+    uint64_t kept = 0;
+
+    for (guint i = 0; i < to->snapshots->len; i++) {
+        kept += g_array_index(to->snapshots, Qcow2Snapshot, i).l1_entries;
+    }
+    return qcow2_census_steps(q) + to->l1_entries + kept + to->l1_entries +
+           (to->remake_snapshots ? kept : 0);
+}
+
 bool qcow2_rewrite(Qcow2 *q, const Qcow2Rewrite *to, GError **error)
 {
-    Builder b = { .q = q, .to = to, .next = 1, .snapshots = qcow2_snapshots_copy(to->snapshots) };
+    Builder b = { .q = q,
+                  .to = to,
+                  .work = { q->blk.progress, 0, count_steps(q, to) },
+                  .next = 1,
+                  .snapshots = qcow2_snapshots_copy(to->snapshots) };
 
-    qcow2_census_init(&b.used, q, NULL);
-    qcow2_census_init(&b.counts, q, NULL);
+    qcow2_census_init(&b.used, q, &b.work, NULL);
+    qcow2_census_init(&b.counts, q, &b.work, NULL);
     int result = build(&b);
     /* if that failed, what was written is in room that is still free, and is no zeros */
     q->never_used = MAX(q->never_used, b.counts.end << q->cluster_bits);
