@@ -27,6 +27,7 @@ struct GdbSession {
     GString *output; /* not yet sent */
     GString *reply;  /* payload being made */
     GString *last;   /* the last packet sent, for when it gets lost */
+    bool met;        /* a first byte came, as debuggers send one */
     bool no_ack;
     bool over;
     bool tell_swbreak, tell_hwbreak; /* gdb knows these stop reasons */
@@ -680,8 +681,24 @@ static void on_packet(GdbSession *s)
     }
 }
 
+/* A page in a browser can have it send what it likes to a port of the loopback interface, packets
+ * of ours among it; but never from the first byte on. */
+static bool meet(GdbSession *s, uint8_t first)
+{
+    enum { CTRL_C = 3 };
+
+    if (!s->met && first != '+' && first != '-' && first != '$' && first != CTRL_C) {
+        s->over = true;
+    }
+    s->met = true;
+    return !s->over;
+}
+
 void gdb_session_input(GdbSession *s, const uint8_t *data, size_t len)
 {
+    if (len && !meet(s, data[0])) {
+        return;
+    }
     for (size_t i = 0; i < len && !s->over; i++) {
         switch (gdb_parser_byte(&s->parser, data[i])) {
         case GDB_EVENT_PACKET:

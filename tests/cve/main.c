@@ -19,5 +19,9 @@ int main(int argc, char **argv)
     cve_add_images();
     cve_add_virtio();
     cve_add_network();
+    cve_add_vnc();
+    cve_add_debugger();
+    cve_add_apic();
+    cve_add_user_net();
     return g_test_run();
 }
