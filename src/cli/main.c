@@ -1,186 +1,140 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Program insula: the one command of Insula.  Its first word is a verb, a row of the table here.
+ * Program insula: the one command of Insula.  Its first word is a command, a row of commands.c.
+ *
+ *   words -> CliArgs (command.h) -> the row's function -> exit status
  *
  * "insula run" becomes the program insula-vm, and "insula disk" insula-disk, with the words behind
- * the verb as they are, so the exit status is that program's.
+ * it as they are, so the exit status is that program's.
  *
  * Threads: main only.
  */
 #include <errno.h>
-#include <glib.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/commands.h"
+#include "cli/complete.h"
+#include "cli/help.h"
+#include "cli/output.h"
 #include "common/program.h"
-#include "common/suggest.h"
-#include "common/text.h"
 
-/* As of insula-vm, see docs/man. */
-enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
-
-typedef struct Verb {
-    const char *name;
-    const char *usage; /* what follows the verb */
-    const char *help;  /* one line */
-    /* @words are those behind the verb, NULL behind the last; returns the exit status. */
-    int (*act)(char **words);
-} Verb;
-
-static int run(char **words);
-static int disk(char **words);
-static int help(char **words);
-static int version(char **words);
-
-static const Verb verbs[] = {
-    { "run", "DISK [OPTION]...", "run a virtual machine in the foreground", run },
-    { "disk", "VERB [OPTION]... FILE...", "make, check, convert and change disk images", disk },
-    { "help", "[VERB]", "say what there is, or how a verb is used", help },
-    { "version", "", "print the version", version },
-};
-
-G_GNUC_PRINTF(1, 2)
-static void complain(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_autofree char *visible = text_visible(text);
-    fprintf(stderr, "insula: %s\n", visible);
-}
-
-static const Verb *find(const char *name)
-{
-    const char *known[G_N_ELEMENTS(verbs) + 1] = { NULL };
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(verbs); i++) {
-        if (!strcmp(verbs[i].name, name)) {
-            return &verbs[i];
-        }
-        known[i] = verbs[i].name;
-    }
-    g_autofree char *hint = suggest_text(name, known);
-    complain("unknown verb '%s'%s%s", name, hint, *hint ? "" : "; insula help lists them all");
-    return NULL;
-}
-
-static int flush(void)
-{
-    if (fflush(stdout) || ferror(stdout)) {
-        complain("cannot write to standard output: %s", g_strerror(errno));
-        return STATUS_FAILED;
-    }
-    return STATUS_DONE;
-}
-
-/* ---- programs ---- */
-
-/* Become @program, which the build has in folder @folder, called @name in its usage text; returns
- * only if that fails. */
-static int become(const char *program, const char *folder, const char *name, char **words)
+/* Become the program of @command; returns only if that fails. */
+static int become(const Command *command, char **words, GError **error)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
-    g_autofree char *path = program_find(program, folder);
+    g_autofree char *name = g_strdup_printf("insula %s", command->name);
+    g_autofree char *path = program_find(command->program, command->program_folder);
 
     if (!path) {
-        complain("cannot find program '%s' beside insula; install it there", program);
-        return STATUS_FAILED;
+        set_error_code(error, INSULA_ERROR_HOST,
+                       "cannot find program '%s' beside insula; install it there",
+                       command->program);
+        return CLI_HOST;
     }
-    g_ptr_array_add(argv, (char *)(uintptr_t)name);
+    g_ptr_array_add(argv, name);
     for (char **word = words; *word; word++) {
         g_ptr_array_add(argv, *word);
     }
     g_ptr_array_add(argv, NULL);
     execv(path, (char **)argv->pdata);
-    complain("cannot run '%s': %s", path, g_strerror(errno));
-    return STATUS_FAILED;
+    set_error_errno(error, errno, "cannot run '%s'", path);
+    return CLI_FAILED;
 }
 
-/* ---- verbs ---- */
-
-static int run(char **words)
+int command_help(const CliArgs *args, GError **error)
 {
-    return become("insula-vm", "vm", "insula run", words);
+    char *program_help[] = { (char *)(uintptr_t) "--help", NULL };
+    const Command *command = args->operands[0] ? command_find(args->operands[0], error) : NULL;
+
+    if (args->operands[0] && !command) {
+        return CLI_USAGE;
+    }
+    if (command && command->program) {
+        return become(command, program_help, error);
+    }
+    g_autofree char *text = help_text(command);
+    return output_text(text, error) ? CLI_DONE : CLI_FAILED;
 }
 
-static int disk(char **words)
+int command_version(const CliArgs *args, GError **error)
 {
-    return become("insula-disk", "disk", "insula disk", words);
+    return output_text(args->json ? "\"" INSULA_VERSION "\"\n" : "insula " INSULA_VERSION "\n",
+                       error)
+               ? CLI_DONE
+               : CLI_FAILED;
 }
 
-static void list_verbs(void)
+/* Does it stand among @words? */
+static bool wants_json(char **words)
 {
-    printf("Usage: insula VERB [WORD]...\n\n");
-    for (unsigned i = 0; i < G_N_ELEMENTS(verbs); i++) {
-        printf("  %-10s %s\n", verbs[i].name, verbs[i].help);
-    }
-    printf("\ninsula help VERB says more of one.\n");
+    return g_strv_contains((const char *const *)words, "--json");
 }
 
-static int help(char **words)
+static int act(char **words, GError **error)
 {
-    char *program_help[] = { (char *)"--help", NULL };
+    g_auto(CliArgs) args = { 0 };
+    const Command *command = command_find(words[0], error);
 
-    if (!words[0]) {
-        list_verbs();
-        return flush();
+    if (!command) {
+        return CLI_USAGE;
     }
-    const Verb *verb = find(words[0]);
-    if (!verb) {
-        return STATUS_USAGE;
+    if (command->program) {
+        return become(command, words + 1, error);
     }
-    if (words[1]) {
-        complain("unknown word '%s': help takes one verb", words[1]);
-        return STATUS_USAGE;
+    if (!cli_args_parse(words, &args, error)) {
+        return CLI_USAGE;
     }
-    if (verb->act == run || verb->act == disk) {
-        return verb->act(program_help);
+    if (args.help) {
+        g_autofree char *text = help_text(command);
+        return output_text(text, error) ? CLI_DONE : CLI_FAILED;
     }
-    printf("Usage: insula %s %s\n%s.\n", verb->name, verb->usage, verb->help);
-    return flush();
+    return command->act(&args, error);
 }
 
-static int version(char **words)
+/* Words that are for tools, and the usual two; returns NULL for any other. */
+static char *special(char **words)
 {
-    if (words[0]) {
-        complain("unknown word '%s': version takes none", words[0]);
-        return STATUS_USAGE;
-    }
-    printf("insula " INSULA_VERSION "\n");
-    return flush();
-}
+    static const struct {
+        const char *word;
+        char *(*text)(void);
+    } dumps[] = {
+        { "--help-commands", help_manual },
+        { "--help-options", help_manual_options },
+    };
 
-/* The table for tools: verb, usage and help, with tabs between them. */
-static int dump_verbs(void)
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(verbs); i++) {
-        printf("%s\t%s\t%s\n", verbs[i].name, verbs[i].usage, verbs[i].help);
+    for (unsigned i = 0; i < G_N_ELEMENTS(dumps); i++) {
+        if (!strcmp(words[0], dumps[i].word)) {
+            return dumps[i].text();
+        }
     }
-    return flush();
+    if (!strcmp(words[0], "--complete")) {
+        return complete_text(words + 1);
+    }
+    if (!strcmp(words[0], "--help") || !strcmp(words[0], "-h")) {
+        return help_text(NULL);
+    }
+    return strcmp(words[0], "--version") ? NULL : g_strdup("insula " INSULA_VERSION "\n");
 }
 
 int main(int argc, char **argv)
 {
-    char *nothing[] = { NULL };
+    g_autoptr(GError) error = NULL;
 
+    if (!program_fill_standard_fds()) {
+        return CLI_FAILED;
+    }
     if (argc < 2) {
-        complain("no verb; try insula run DISK, or insula help");
-        return STATUS_USAGE;
+        output_complain("no command; try insula launch debian, or insula help");
+        return CLI_USAGE;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-        return help(nothing);
+    g_autofree char *text = special(argv + 1);
+    int status = CLI_DONE;
+    if (text) {
+        output_text(text, &error);
+    } else {
+        status = act(argv + 1, &error);
     }
-    if (!strcmp(argv[1], "--version")) {
-        return version(nothing);
-    }
-    if (!strcmp(argv[1], "--help-verbs")) {
-        return dump_verbs();
-    }
-    const Verb *verb = find(argv[1]);
-    return verb ? verb->act(argv + 2) : STATUS_USAGE;
+    return error ? (int)output_error(error, wants_json(argv + 1)) : status;
 }
