@@ -33,8 +33,7 @@ static void forget_device(DomainDeviceKind kind, DomainDevice *device)
     }
 }
 
-/* What the flags of the tables don't cover. */
-static void forget_life(DomainConfig *config)
+void domain_config_forget_life(DomainConfig *config)
 {
     for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
         for (unsigned i = 0; i < domain_config_count(config, kind); i++) {
@@ -48,43 +47,30 @@ static void forget_life(DomainConfig *config)
 DomainConfig *domain_config_parse(const char *xml, DomainParseFlags flags, GError **error)
 {
     g_autoptr(XmlNode) root = xml_parse(xml, "domain", error);
-
-    return root ? domain_config_read(xml, root, flags, error) : NULL;
-}
-
-DomainConfig *domain_config_read(const char *source, const XmlNode *node, DomainParseFlags flags,
-                                 GError **error)
-{
-    XmlContext context = { source, flags & DOMAIN_PARSE_LIVE ? SHAPE_ALL : SHAPE_SECRET };
+    XmlContext context = { xml, flags & DOMAIN_PARSE_LIVE ? SHAPE_ALL : SHAPE_SECRET };
     g_autoptr(DomainConfig) config = xml_shape_new(&domain_shape);
 
-    if (!xml_shape_parse(&domain_shape, &context, node, config, error)) {
+    if (!root || !xml_shape_parse(&domain_shape, &context, root, config, error)) {
         return NULL;
     }
     if (!(flags & DOMAIN_PARSE_LIVE)) {
-        forget_life(config);
+        domain_config_forget_life(config);
     }
     return g_steal_pointer(&config);
 }
 
-void domain_config_write(const DomainConfig *config, unsigned flags, XmlWriter *writer)
+char *domain_config_format(const DomainConfig *config, unsigned flags)
 {
     bool live = !(flags & (DOMAIN_FORMAT_INACTIVE | DOMAIN_FORMAT_MIGRATABLE));
     XmlContext context = { NULL, (live ? SHAPE_LIVE : 0U) |
                                      (flags & DOMAIN_FORMAT_SECURE ? SHAPE_SECRET : 0U) };
     g_autoptr(DomainConfig) copy = live ? NULL : domain_config_copy(config);
-
-    if (copy) {
-        forget_life(copy);
-    }
-    xml_shape_format(&domain_shape, &context, writer, "domain", copy ? copy : config);
-}
-
-char *domain_config_format(const DomainConfig *config, unsigned flags)
-{
     XmlWriter *writer = xml_writer_new();
 
-    domain_config_write(config, flags, writer);
+    if (copy) {
+        domain_config_forget_life(copy);
+    }
+    xml_shape_format(&domain_shape, &context, writer, "domain", copy ? copy : config);
     return xml_writer_end(writer);
 }
 

@@ -654,10 +654,9 @@ DomainConfig *domain_config_copy(const DomainConfig *config);
 void domain_config_free(DomainConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainConfig, domain_config_free)
 
-/* The same for an element inside other XML, such as a snapshot's; @source is the whole text. */
-DomainConfig *domain_config_read(const char *source, const XmlNode *node, DomainParseFlags flags,
-                                 GError **error);
-void domain_config_write(const DomainConfig *config, unsigned flags, XmlWriter *writer);
+/* Make a live configuration one that could be defined: without aliases, chosen ports and paths of
+ * pseudo-terminals.  What the tables flag as live is left out by the flags above. */
+void domain_config_forget_life(DomainConfig *config);
 
 /* What depends on where the daemon runs. */
 typedef struct DomainDefaults {

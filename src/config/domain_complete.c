@@ -223,7 +223,7 @@ static bool check_order(const DomainDevice *device, const char *name, GHashTable
 {
     if (device->boot && !g_hash_table_add(taken, GINT_TO_POINTER(device->boot->order.value))) {
         return fail(&device->boot->base, "boot", INSULA_ERROR_XML, error,
-                    "order %d of a %s is another device's, too", (int)device->boot->order.value,
+                    "order %d of <%s> is another device's, too", (int)device->boot->order.value,
                     name);
     }
     return true;

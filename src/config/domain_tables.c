@@ -310,7 +310,7 @@ static const XmlRow domain_rows[] = {
     { ROW_ELEMENT, "on_lockfailure", ROW_KEPT, 0 },
     { ROW_ELEMENT, "pm", ROW_KEPT, 0 },
     { ROW_ELEMENT, "perf", ROW_KEPT, 0 },
-    { ROW_ELEMENT, "devices", ROW_SAME, 0, .shape = &devices_shape },
+    { ROW_ELEMENT, "devices", ROW_SAME, 0, ROW_ALWAYS, .shape = &devices_shape },
     { ROW_ELEMENT, "seclabel", ROW_KEPT, 0 },
     { ROW_ELEMENT, "keywrap", ROW_REFUSED, 0, .note = "there is none" },
     { ROW_ELEMENT, "launchSecurity", ROW_REFUSED, 0, .note = "there is none" },

@@ -331,9 +331,9 @@ static char *inside(const XmlContext *context, const XmlNode *node)
     const char *begin = context->source + node->inside;
     const char *end = context->source + node->end;
 
-    while (end > begin && *end != '<') {
+    do {
         end--;
-    }
+    } while (end > begin && *end != '<');
     return end > begin ? g_strndup(begin, (gsize)(end - begin)) : NULL;
 }
 

@@ -130,5 +130,5 @@ void xml_shape_format(const XmlShape *shape, const XmlContext *context, XmlWrite
                       const char *name, const void *what);
 
 /* The reference: a row of a Markdown table for each row of @shape and of those below it, with
- * @path before each name. */
-void xml_shape_describe(const XmlShape *shape, const char *path, GString *to);
+ * @path before each name.  Newly allocated. */
+char *xml_shape_describe(const XmlShape *shape, const char *path);

@@ -94,6 +94,18 @@ static void format_leaf(const XmlRow *row, XmlWriter *writer, const void *value)
     }
 }
 
+/* Whether an element that only holds arrays holds nothing. */
+static bool is_empty(const XmlShape *shape, const void *what)
+{
+    for (const XmlRow *row = shape->rows; row->place; row++) {
+        const void *value = (const char *)what + row->offset;
+        if (row->kind == ROW_MANY && (*(GPtrArray *const *)value)->len > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_shown(const XmlRow *row, const XmlContext *context)
 {
     return !(row->flags & ROW_LIVE && !(context->flags & SHAPE_LIVE)) &&
@@ -143,6 +155,9 @@ static void format_child(const XmlRow *row, const XmlContext *context, XmlWriter
         format_many(row, context, writer, *(GPtrArray *const *)value);
         break;
     case ROW_SAME:
+        if (!(row->flags & ROW_ALWAYS) && is_empty(row->shape, what)) {
+            break;
+        }
         xml_open(writer, row->name);
         format_attributes(row->shape, context, writer, what);
         format_rows(row->shape, context, writer, what);
@@ -220,13 +235,23 @@ static void describe_row(const XmlRow *row, const char *path, GString *to)
                            row->note ? row->note : "", values);
 }
 
-void xml_shape_describe(const XmlShape *shape, const char *path, GString *to)
+/* Shapes that stand in several places are described in the first. */
+static void describe_rows(const XmlShape *shape, const char *path, GHashTable *done, GString *to)
 {
     for (const XmlRow *row = shape->rows; row->place; row++) {
         describe_row(row, path, to);
-        if (row->shape) {
+        if (row->shape && g_hash_table_add(done, (gpointer)row->shape)) {
             g_autofree char *inner = g_strdup_printf("%s/%s", path, row->name);
-            xml_shape_describe(row->shape, inner, to);
+            describe_rows(row->shape, inner, done, to);
         }
     }
+}
+
+char *xml_shape_describe(const XmlShape *shape, const char *path)
+{
+    g_autoptr(GHashTable) done = g_hash_table_new(NULL, NULL);
+    GString *to = g_string_new("| where | what becomes of it | values |\n|---|---|---|\n");
+
+    describe_rows(shape, path, done, to);
+    return g_string_free(to, FALSE);
 }
