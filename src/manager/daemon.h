@@ -32,6 +32,12 @@ typedef struct Daemon {
     bool fake;       /* domains "run" without a process */
     Events *events;
     Server *server;
+    GMainLoop *loop;
+    int lock;              /* of the runtime folder */
+    unsigned idle_seconds; /* of nobody needing it, then it ends; 0: it stays */
+
+    int holds;        /* atomic: see daemon_hold() */
+    unsigned started; /* parts; main thread */
 
     /* each fixed once its part has started */
     Domains *domains;
@@ -49,6 +55,16 @@ typedef struct DaemonPart {
 
 /* The parts that there are, each beside its code. */
 extern const DaemonPart domains_part, networks_part, pools_part, secrets_part, node_devices_part;
+
+typedef struct DaemonOptions DaemonOptions;
+
+/* A daemon whose parts have started and which listens; NULL, @error set: it can't. */
+Daemon *daemon_new(const DaemonOptions *options, GError **error);
+/* Stop all and free it. */
+void daemon_free(Daemon *daemon);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Daemon, daemon_free)
+/* Serve until SIGTERM or SIGINT, or until nobody needs it. */
+void daemon_run(Daemon *daemon);
 
 /* Keep the daemon from ending for want of clients (it does so when it was started on demand), as
  * long as a VM runs, say.  Any thread. */

@@ -62,3 +62,6 @@ Stream *call_stream(Call *call, const StreamOps *ops, void *opaque, GError **err
 
 /* The handler of @procedure, or NULL. */
 CallHandler dispatch_handler(uint32_t procedure);
+/* How many rows there are for @procedure, which shall be one at most; of all procedures. */
+unsigned dispatch_count(uint32_t procedure);
+unsigned dispatch_total(void);

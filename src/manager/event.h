@@ -16,8 +16,12 @@
 #include "manager/daemon.h"
 #include "wire/remote.h"
 
+typedef struct Client Client;
+
 Events *events_new(void);
 void events_free(Events *events);
+/* @client has gone: drop what it has registered for. */
+void events_forget(Events *events, Client *client);
 
 /* Tell all that have registered for @event, of all objects or of this one.  @msg is a
  * Remote…Msg. */

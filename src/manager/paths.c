@@ -103,7 +103,9 @@ bool daemon_paths_make(const DaemonPaths *paths, GError **error)
                                     paths->logs };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(folders); i++) {
-        if (g_mkdir_with_parents(folders[i], 0700) != 0) {
+        /* Others come by root's sockets. */
+        const int mode = i == 0 && geteuid() == 0 ? 0755 : 0700;
+        if (g_mkdir_with_parents(folders[i], mode) != 0) {
             set_error_errno(error, errno, "cannot make folder '%s'", folders[i]);
             return false;
         }

@@ -4,7 +4,7 @@
  * upload, download, screenshots).
  *
  * A stream has a thread of its own that runs StreamOps.run: plain blocking code.  At most one
- * packet waits to be sent and STREAM_IN_MAX bytes to be read, then whoever fills it waits: a slow
+ * packet waits to be sent and STREAM_IN_BYTES bytes to be read, then whoever fills it waits: a slow
  * reader holds no memory.
  * When .run returns, the stream ends: with @error set the client is told that; else, if it hasn't
  * ended the stream itself, it is told that there is no more.
@@ -38,7 +38,7 @@ bool stream_write(Stream *stream, const void *data, size_t len);
 /* Send @len bytes of nothing, if the client asked for it (its flag "sparse"). */
 bool stream_write_hole(Stream *stream, uint64_t len);
 /* Both ways between the client and descriptor @fd (of a socket, a pty, a pipe) until either ends.
- * @fd stays the caller's. */
+ * @fd stays the caller's, and is made non-blocking. */
 bool stream_relay(Stream *stream, int fd, GError **error);
 /* True once the client has aborted or gone: for .run that is busy with something else. */
 bool stream_is_over(Stream *stream);

@@ -77,6 +77,9 @@ void rpc_packet_free(RpcPacket *packet)
             close(packet->fds[i]);
         }
     }
+    if (packet->on_free) {
+        packet->on_free(packet->owner);
+    }
     g_free(packet->fds);
     g_byte_array_unref(packet->bytes);
     g_free(packet);
@@ -223,6 +226,9 @@ RpcPacket *rpc_reader_next(RpcReader *reader, GError **error)
         reader->waiting = next_bytes(reader, error);
     }
     RpcPacket *packet = reader->waiting;
+    if (!packet && reader->fds->len > 0 && (!error || !*error)) {
+        set_error(error, "descriptors that no message announced");
+    }
     if (!packet || (packet->n_fds && !fill_fds(reader, packet, error))) {
         return NULL;
     }

@@ -55,7 +55,9 @@ typedef struct RpcPacket {
     RpcHeader header;
     GByteArray *bytes; /* all of it, from its length on; a received one's .fds count is skipped */
     size_t payload;    /* where in .bytes arguments, results or data begin */
-    int *fds;          /* owned, or NULL; -1: taken */
+    void (*on_free)(void *owner); /* when it has been sent, or dropped; may be NULL */
+    void *owner;
+    int *fds; /* owned, or NULL; -1: taken */
     unsigned n_fds;
 } RpcPacket;
 

@@ -157,6 +157,23 @@ static void test_descriptors(void)
     pair_close(&pair);
 }
 
+static void test_unannounced(void)
+{
+    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    g_autoptr(GError) error = NULL;
+    Pair pair;
+
+    pair_open(&pair, 1024);
+    rpc_writer_add(&pair.writer, empty_packet(RPC_REPLY_WITH_FDS, 1, &null), false);
+    /* the message itself is passed over: what is left is a byte of zero and a descriptor */
+    pair.writer.sent = 32;
+    g_assert_cmpint(rpc_writer_flush(&pair.writer, pair.theirs), ==, 0);
+    g_assert_cmpint(rpc_reader_receive(&pair.reader, pair.ours), ==, 1);
+    g_assert_null(rpc_reader_next(&pair.reader, &error));
+    g_assert_nonnull(error);
+    pair_close(&pair);
+}
+
 /* Announced and not sent, or more than may be. */
 static void test_descriptors_that_lie(void)
 {
@@ -175,6 +192,8 @@ static void test_descriptors_that_lie(void)
         g_assert_nonnull(error);
         pair_close(&pair);
     }
+    /* Sent and not announced. */
+    test_unannounced();
     /* No room for the count itself. */
     const uint32_t words[] = { 28, RPC_PROGRAM_REMOTE, 1, 343, RPC_CALL_WITH_FDS, 0, 0 };
     g_autoptr(GError) error = NULL;
