@@ -45,6 +45,10 @@ enum { VIRTQ_MAX_SIZE = 256, VIRTIO_MAX_QUEUES = 9 };
  * KiB of ours each): more wait in the queues. */
 enum { VIRTIO_BLK_QUEUE_SIZE = 128, VIRTIO_BLK_MAX_QUEUES = 8, VIRTIO_BLK_FLIGHTS_MAX = 256 };
 
+/* Queued commands of a SATA controller that run at the same time (40 KiB of ours each); a drive's
+ * guest keeps up to 32. */
+enum { AHCI_FLIGHTS_MAX = 64 };
+
 /* Random bytes per request: a guest asks for 64; more would let it drain the host's time. */
 enum { RNG_MAX_REPLY = 4096 };
 

@@ -83,29 +83,46 @@ void ahci_raise(Ahci *dev, AhciPort *port, uint32_t bits)
 
 /* --- resets --- */
 
+bool ahci_is_running(const AhciPort *port)
+{
+    return port->running || port->flying || port->lost;
+}
+
 static bool is_running(const Ahci *dev)
 {
     bool running = false;
 
     for (unsigned i = 0; i < AHCI_PORTS; i++) {
-        running |= dev->ports[i].running;
+        running |= ahci_is_running(&dev->ports[i]);
     }
     return running;
 }
 
-/* Whatever runs at the port, nobody waits for it any more. */
-static void forget_commands(AhciPort *port)
+/* Something runs that nobody waits for any more. */
+static bool is_draining(const Ahci *dev)
 {
+    bool draining = false;
+
+    for (unsigned i = 0; i < AHCI_PORTS; i++) {
+        draining |= dev->ports[i].forgotten;
+    }
+    return draining;
+}
+
+/* Whatever runs at the port, nobody waits for it any more. */
+static void forget_commands(Ahci *dev, AhciPort *port)
+{
+    ahci_flights_forget(dev, port);
     port->ci = port->sact = 0;
     port->slot = AHCI_SLOTS - 1;
     port->halted = port->stopped = port->soft_reset = false;
-    port->forgotten = port->running;
+    port->forgotten = port->running || port->lost;
 }
 
 /* The link is down, and then (@up) up again, with a drive that has forgotten its settings. */
 static void reset_link(Ahci *dev, AhciPort *port, bool up)
 {
-    forget_commands(port);
+    forget_commands(dev, port);
     port->tfd = NO_DRIVE;
     port->sig = UINT32_MAX;
     port->signature_due = false;
@@ -141,7 +158,7 @@ static uint32_t read_cmd(const AhciPort *port)
     uint32_t value = port->cmd | AHCI_SPUN_UP | AHCI_POWERED;
 
     value |= port->cmd & AHCI_RECEIVE ? (uint32_t)AHCI_RECEIVES : 0;
-    value |= port->cmd & AHCI_START || port->running ? (uint32_t)AHCI_RUNS : 0;
+    value |= port->cmd & AHCI_START || ahci_is_running(port) ? (uint32_t)AHCI_RUNS : 0;
     return value | (port->cmd & AHCI_START ? (uint32_t)port->slot << 8 : 0);
 }
 
@@ -195,7 +212,7 @@ static void write_cmd(Ahci *dev, AhciPort *port, uint32_t value)
 
     port->cmd = value & PORT_CMD_WRITABLE;
     if (old & AHCI_START && !(value & AHCI_START)) {
-        forget_commands(port);
+        forget_commands(dev, port);
     }
     if (!(old & AHCI_START) && value & AHCI_START) {
         port->halted = false;
@@ -294,7 +311,7 @@ static uint64_t read_register(void *opaque, uint64_t offset, unsigned size)
     case CAP:
         return CAPABILITIES;
     case GHC:
-        return dev->ghc | (dev->resetting && is_running(dev) ? GHC_RESET : 0);
+        return dev->ghc | (dev->resetting && is_draining(dev) ? GHC_RESET : 0);
     case IS:
         return dev->is;
     case PI:
@@ -392,7 +409,7 @@ int ahci_find_cdrom(const Ahci *dev, const char *name)
 static SataDrive *lock_idle(Ahci *dev, unsigned port)
 {
     g_mutex_lock(&dev->pci.device.lock);
-    while (dev->ports[port].running) {
+    while (ahci_is_running(&dev->ports[port])) {
         g_cond_wait(&dev->idle, &dev->pci.device.lock);
     }
     return &dev->ports[port].drive;
@@ -444,6 +461,20 @@ static void reset(Device *device)
     reset_hba(dev);
 }
 
+/* A state has no command that is on its way. */
+static void pause_dev(Device *device, bool on)
+{
+    Ahci *dev = container_of(device, Ahci, pci.device);
+
+    g_mutex_lock(&device->lock);
+    dev->paused = on;
+    while (on && is_running(dev)) {
+        g_cond_wait(&dev->idle, &device->lock);
+    }
+    g_mutex_unlock(&device->lock);
+    io_task_schedule(dev->task);
+}
+
 static bool loaded(Device *device, GError **error)
 {
     Ahci *dev = container_of(device, Ahci, pci.device);
@@ -470,6 +501,7 @@ static void destroy(Device *device)
     Ahci *dev = container_of(device, Ahci, pci.device);
 
     io_task_free(dev->task);
+    ahci_flights_free(dev);
     for (unsigned i = 0; i < AHCI_PORTS; i++) {
         g_free(dev->ports[i].drive.name);
     }
@@ -528,6 +560,7 @@ const PciClass ahci_class = {
         .saved = saved,
         .reset = reset,
         .loaded = loaded,
+        .pause = pause_dev,
         .destroy = destroy,
     },
     .vendor = AHCI_VENDOR,

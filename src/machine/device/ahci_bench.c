@@ -53,19 +53,42 @@ static Blk *make_image(AhciBench *b, const char *path, uint64_t size, unsigned u
     }
     blk_bench_put(&b->host, path, bytes, size);
     const BlkOptions options = {
-        .path = path, .format = "raw", .read_only = read_only, .host = &b->host.host
+        .path = path,
+        .format = "raw",
+        .read_only = read_only,
+        .host = &b->host.host,
+        .aio = read_only ? NULL : b->aio,
     };
     Blk *blk = blk_open(&options, &error);
     g_assert_no_error(error);
     return blk;
 }
 
-void ahci_bench_init(AhciBench *b, DiskOnError policy)
+static void on_ended(void *opaque, unsigned events)
+{
+    blk_aio_run(((AhciBench *)opaque)->aio);
+}
+
+static void let_fly(AhciBench *b)
+{
+    int fds[BLK_AIO_FDS];
+
+    b->aio = blk_aio_new(BLK_AIO_MANUAL);
+    blk_aio_start(b->aio);
+    g_assert_cmpuint(blk_aio_fds(b->aio, fds), ==, 1);
+    b->watch = io_watch_new(b->io, fds[0], on_ended, b);
+    io_watch_set(b->watch, IO_READ);
+}
+
+static void init(AhciBench *b, DiskOnError policy, bool flies)
 {
     *b = (AhciBench){ 0 };
     bench_init(&b->bench);
     g_assert(gm_add_ram(b->bench.env.memory, 0, AHCI_BENCH_RAM, NULL));
     b->io = io_thread_new_manual();
+    if (flies) {
+        let_fly(b);
+    }
     b->events = (MachineEvents){ .opaque = b, .disk_error = on_error, .tray = on_tray };
     blk_bench_init(&b->host);
     b->read = b->host.host.preadv;
@@ -96,13 +119,27 @@ void ahci_bench_init(AhciBench *b, DiskOnError policy)
     ahci_bench_start(b, AHCI_BENCH_CD_PORT);
 }
 
+void ahci_bench_init(AhciBench *b, DiskOnError policy)
+{
+    init(b, policy, false);
+}
+
+void ahci_bench_init_flying(AhciBench *b, DiskOnError policy)
+{
+    init(b, policy, true);
+}
+
 void ahci_bench_clear(AhciBench *b)
 {
     device_free((Device *)b->ahci);
     pci_root_free(b->root);
+    if (b->watch) {
+        io_watch_free(b->watch);
+    }
     io_thread_free(b->io);
     blk_close(b->disk);
     blk_close(b->disc);
+    blk_aio_free(b->aio);
     blk_bench_clear(&b->host);
     bench_clear(&b->bench);
 }

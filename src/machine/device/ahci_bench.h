@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "block/aio.h"
 #include "block/bench.h"
 #include "machine/core/bench.h"
 #include "machine/device/ahci.h"
@@ -49,6 +50,8 @@ typedef struct AhciBench {
     BlkBench host;
     ssize_t (*read)(void *opaque, int fd, const struct iovec *iov, int n, int64_t offset);
     void (*on_read)(struct AhciBench *b); /* before each read of the host's; NULL: nothing */
+    BlkAio *aio;                          /* of requests that fly; NULL: the disk waits for them */
+    IoWatch *watch;                       /* of those that have ended */
     Blk *disk, *disc;
     MachineEvents events;
     DiskError told; /* the last one */
@@ -69,6 +72,8 @@ typedef struct AhciBenchCommand {
 } AhciBenchCommand;
 
 void ahci_bench_init(AhciBench *b, DiskOnError on_error);
+/* The same, with a disk whose requests fly until blk_bench_end_moves() on .host. */
+void ahci_bench_init_flying(AhciBench *b, DiskOnError on_error);
 void ahci_bench_clear(AhciBench *b);
 /* Place list and FISes of a port, and start it. */
 void ahci_bench_start(AhciBench *b, unsigned port);

@@ -12,24 +12,19 @@
  * in its slot, and is begun again when the machine goes on.
  *
  * Threads: the I/O thread, with the device's lock held, except for what FISes are told by
- * registers.  Commands are done one after the other, one of each port in turn.
+ * registers.  Queued commands run beside each other (ahci_queue.c); others are done one after the
+ * other, one of each port in turn.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "machine/device/ahci_state.h"
+#include "machine/limits.h"
 
-enum { HEADER_SIZE = 32, TABLE_SIZE = 0x50, TABLE_REGIONS = 0x80, MOVED = 4 };
+enum { HEADER_SIZE = 32, TABLE_REGIONS = 0x80, MOVED = 4 };
 enum { FIS_HOST = 0x27, FIS_REGISTERS = 0x34, FIS_PIO_SETUP = 0x5f, FIS_BITS = 0xa1 };
 enum { AT_PIO_SETUP = 0x20, AT_REGISTERS = 0x40, AT_BITS = 0x58, FIS_SIZE = 20, BITS_SIZE = 8 };
 enum { HOST_IS_COMMAND = 0x80, CONTROL_RESET = 4, INTERRUPT = 0x40, TO_HOST = 0x20 };
-
-/* A slot's header and table, as the guest wrote them. */
-typedef struct Slot {
-    uint64_t header_gpa, table_gpa;
-    unsigned regions;
-    uint8_t fis[TABLE_SIZE];
-} Slot;
 
 /* --- FISes to the guest --- */
 
@@ -139,12 +134,12 @@ static void remember_failure(SataDrive *drive, const SataCommand *c)
     drive->failed_count = c->count;
 }
 
-static void fail(Ahci *dev, AhciPort *port, const SataCommand *c)
+static void fail(Ahci *dev, AhciPort *port, const AhciSlot *slot, const SataCommand *c)
 {
     bool short_of_memory = c->error == ATA_ABORTED && !c->data.left && !c->data.len && c->moved;
 
     if (c->protocol == SATA_QUEUED) {
-        port->ci &= ~(1U << port->slot); /* the drive has taken it; PxSACT keeps the tag */
+        port->ci &= ~(1U << slot->number); /* the drive has taken it; PxSACT keeps the tag */
         remember_failure(&port->drive, c);
         send_bits(dev, port, c, 0);
     } else {
@@ -153,7 +148,7 @@ static void fail(Ahci *dev, AhciPort *port, const SataCommand *c)
     halt(dev, port, AHCI_TASK_FILE_ERROR | (short_of_memory ? AHCI_OVERFLOW : 0));
 }
 
-static void finish(Ahci *dev, AhciPort *port, const Slot *slot, const SataCommand *c)
+static void finish(Ahci *dev, AhciPort *port, const AhciSlot *slot, const SataCommand *c)
 {
     uint8_t moved[4];
 
@@ -167,10 +162,10 @@ static void finish(Ahci *dev, AhciPort *port, const Slot *slot, const SataComman
         gm_write(dev->pci.device.env.memory, slot->header_gpa + MOVED, moved, sizeof(moved));
     }
     if (c->status & ATA_FAILED) {
-        fail(dev, port, c);
+        fail(dev, port, slot, c);
         return;
     }
-    port->ci &= ~(1U << port->slot);
+    port->ci &= ~(1U << slot->number);
     if (c->protocol == SATA_QUEUED) {
         send_bits(dev, port, c, 1U << c->tag);
         return;
@@ -208,13 +203,23 @@ static bool act_on_error(AhciPort *port, SataCommand *c, int result)
     return !port->stopped;
 }
 
+void ahci_land(Ahci *dev, AhciPort *port, const AhciSlot *slot, SataCommand *c, int result)
+{
+    device_log(&dev->pci.device, "%s: command %x: status %x, error %x, %u bytes, result %d",
+               port->drive.name, slot->fis[2], c->status, c->error, c->moved, result);
+    if (result == 0 || act_on_error(port, c, result)) {
+        finish(dev, port, slot, c);
+    }
+}
+
 /* --- a command's beginning --- */
 
-static bool fetch(const Ahci *dev, const AhciPort *port, unsigned number, Slot *ret)
+static bool fetch(const Ahci *dev, const AhciPort *port, unsigned number, AhciSlot *ret)
 {
     const GuestMemory *memory = dev->pci.device.env.memory;
     uint8_t header[HEADER_SIZE];
 
+    ret->number = number;
     ret->header_gpa = port->command_list + number * (uint64_t)HEADER_SIZE;
     if (!gm_read(memory, ret->header_gpa, header, sizeof(header))) {
         return false;
@@ -224,7 +229,7 @@ static bool fetch(const Ahci *dev, const AhciPort *port, unsigned number, Slot *
     return gm_read(memory, ret->table_gpa, ret->fis, sizeof(ret->fis));
 }
 
-static void parse(const Slot *slot, GuestMemory *memory, SataCommand *ret)
+static void parse(const AhciSlot *slot, GuestMemory *memory, SataCommand *ret)
 {
     const uint8_t *fis = slot->fis;
 
@@ -255,53 +260,96 @@ static void control(Ahci *dev, AhciPort *port, uint8_t value)
     port->soft_reset = reset;
 }
 
-static void run_slot(Ahci *dev, AhciPort *port)
+/* Whether @slot's command is one that can run beside others. */
+static bool is_queued(const AhciPort *port, const AhciSlot *slot)
+{
+    return !port->drive.cdrom && slot->fis[0] == FIS_HOST && slot->fis[1] & HOST_IS_COMMAND &&
+           ata_disk_is_queued(slot->fis[2]);
+}
+
+static void run_queued(Ahci *dev, AhciPort *port, const AhciSlot *slot)
+{
+    AhciFlight *flight = ahci_flight_new(dev, port);
+
+    if (flight) {
+        parse(slot, dev->pci.device.env.memory, ahci_flight_command(flight));
+        ahci_flight_begin(flight, slot);
+    }
+}
+
+static void run_slot(Ahci *dev, AhciPort *port, const AhciSlot *slot)
 {
     SataCommand *c = &dev->command;
-    Slot slot;
 
-    if (!fetch(dev, port, port->slot, &slot)) {
-        guest_error(&dev->pci.device, "a command is outside of RAM");
-        halt(dev, port, AHCI_HOST_FATAL);
-        return;
-    }
-    if (slot.fis[0] != FIS_HOST) {
-        guest_error(&dev->pci.device, "a command is a FIS of type %x", slot.fis[0]);
+    if (slot->fis[0] != FIS_HOST) {
+        guest_error(&dev->pci.device, "a command is a FIS of type %x", slot->fis[0]);
         halt(dev, port, AHCI_INTERFACE_FATAL);
         return;
     }
-    if (!(slot.fis[1] & HOST_IS_COMMAND)) {
-        control(dev, port, slot.fis[15]);
+    if (!(slot->fis[1] & HOST_IS_COMMAND)) {
+        control(dev, port, slot->fis[15]);
         return;
     }
-    parse(&slot, dev->pci.device.env.memory, c);
+    parse(slot, dev->pci.device.env.memory, c);
     port->running = true;
     int result = sata_run(&port->drive, c);
     bool forgotten = port->forgotten;
     port->running = port->forgotten = false;
     g_cond_broadcast(&dev->idle);
-    device_log(&dev->pci.device, "%s: command %x: status %x, error %x, %u bytes, result %d",
-               port->drive.name, slot.fis[2], c->status, c->error, c->moved, result);
-    if (!forgotten && (result == 0 || act_on_error(port, c, result))) {
-        finish(dev, port, &slot, c);
+    if (!forgotten) {
+        ahci_land(dev, port, slot, c, result);
     }
 }
 
 bool ahci_has_work(const Ahci *dev, const AhciPort *port)
 {
-    return port->ci && (port->cmd & AHCI_START) && ahci_has_link(port) && !port->halted &&
-           !port->stopped && !port->running && pci_is_master(&dev->pci);
+    return port->ci & ~port->flying && (port->cmd & AHCI_START) && ahci_has_link(port) &&
+           !port->halted && !port->stopped && !port->running && !port->waits && !port->lost &&
+           !dev->paused && !dev->crowded && pci_is_master(&dev->pci);
 }
 
 /* The next slot in turn that has a command. */
-static void choose(AhciPort *port)
+static unsigned choose(const AhciPort *port)
 {
     unsigned next = (port->slot + 1U) % AHCI_SLOTS;
 
-    while (!(port->ci & 1U << next)) {
+    while (!(port->ci & ~port->flying & 1U << next)) {
         next = (next + 1) % AHCI_SLOTS;
     }
-    port->slot = (uint8_t)next;
+    return next;
+}
+
+/* Begin the next command.  One that can't run beside those that do waits in its slot. */
+static void begin_next(Ahci *dev, AhciPort *port)
+{
+    unsigned number = choose(port);
+    AhciSlot slot;
+
+    if (!fetch(dev, port, number, &slot)) {
+        guest_error(&dev->pci.device, "a command is outside of RAM");
+        halt(dev, port, AHCI_HOST_FATAL);
+        return;
+    }
+    bool queued = is_queued(port, &slot);
+    port->waits = !queued && port->flying;
+    if (port->waits || (queued && !dev->free && dev->n_flights == AHCI_FLIGHTS_MAX)) {
+        dev->crowded |= queued;
+        return;
+    }
+    port->slot = (uint8_t)number;
+    (queued ? run_queued : run_slot)(dev, port, &slot);
+}
+
+/* As many commands as a port has slots; one that is no queued one ends the round. */
+static void work_at(Ahci *dev, AhciPort *port)
+{
+    for (unsigned i = 0; i < AHCI_SLOTS && ahci_has_work(dev, port); i++) {
+        uint32_t flying = port->flying;
+        begin_next(dev, port);
+        if (port->flying == flying) {
+            return;
+        }
+    }
 }
 
 void ahci_work(void *opaque)
@@ -312,11 +360,8 @@ void ahci_work(void *opaque)
     g_mutex_lock(&dev->pci.device.lock);
     for (unsigned i = 0; i < AHCI_PORTS; i++) {
         AhciPort *port = &dev->ports[i];
-        if (ahci_has_work(dev, port)) {
-            choose(port);
-            run_slot(dev, port);
-            more |= ahci_has_work(dev, port);
-        }
+        work_at(dev, port);
+        more |= ahci_has_work(dev, port);
     }
     g_mutex_unlock(&dev->pci.device.lock);
     if (more) {

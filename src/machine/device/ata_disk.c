@@ -58,26 +58,35 @@ static uint64_t lba_asked(const SataCommand *c, unsigned flags)
                                    : (c->lba & 0xffffff) | (uint64_t)(c->device & 0xf) << 24;
 }
 
-static int read_or_write(SataDrive *drive, SataCommand *c, unsigned flags)
+/* What is to be moved; nothing, if that can't be. */
+static SataMove plan_move(const SataDrive *drive, SataCommand *c, unsigned flags)
 {
     uint64_t lba = lba_asked(c, flags);
     unsigned count = sectors_asked(c, flags);
     bool write = flags & WRITE;
+    bool durable = flags & DURABLE || (flags & QUEUED && c->device & 0x80);
 
     if (!(c->device & 0x40) || (write && blk_read_only(drive->blk))) {
         sata_fail(c, ATA_ABORTED); /* addressed by cylinders, which no system does any more */
-        return 0;
+        return (SataMove){ 0 };
     }
     if (!range_inside(lba, count, 0, sectors_of(drive))) {
         sata_fail(c, ATA_NO_SUCH_SECTOR);
-        return 0;
+        return (SataMove){ 0 };
     }
     if (flags & NO_DATA) {
-        return 0;
+        return (SataMove){ 0 };
     }
-    int result = sata_move(drive, c, lba * BLK_SECTOR, (uint64_t)count * BLK_SECTOR, write);
-    bool durable = flags & DURABLE || (flags & QUEUED && c->device & 0x80);
-    if (result == 0 && write && c->status == ATA_GOOD && (durable || drive->no_write_cache)) {
+    return (SataMove){ lba * BLK_SECTOR, (uint64_t)count * BLK_SECTOR, write,
+                       write && (durable || drive->no_write_cache) };
+}
+
+static int read_or_write(SataDrive *drive, SataCommand *c, unsigned flags)
+{
+    SataMove move = plan_move(drive, c, flags);
+    int result = move.len ? sata_move(drive, c, move.offset, move.len, move.write) : 0;
+
+    if (result == 0 && c->status == ATA_GOOD && move.durable) {
         result = sata_flush(drive);
     }
     return result;
@@ -312,8 +321,8 @@ static const AtaCommand commands[] = {
     { 0x41, NO_DATA, read_or_write },
     { 0x42, NO_DATA | WIDE, read_or_write },
     { 0x47, WIDE, read_log },
-    { 0x60, QUEUED, read_or_write },
-    { 0x61, QUEUED | WRITE, read_or_write },
+    { 0x60, QUEUED, nothing }, /* ata_disk_begin() */
+    { 0x61, QUEUED | WRITE, nothing },
     { 0x70, 0, nothing }, /* SEEK */
     { 0x90, 0, diagnose },
     { 0x91, 0, nothing }, /* INITIALIZE DEVICE PARAMETERS */
@@ -355,6 +364,21 @@ bool ata_disk_is_write(const SataCommand *c)
     return command && (command->flags & WRITE);
 }
 
+bool ata_disk_is_queued(uint8_t code)
+{
+    const AtaCommand *command = command_of(code);
+
+    return command && command->flags & QUEUED;
+}
+
+void ata_disk_begin(const SataDrive *drive, SataCommand *c, SataMove *ret)
+{
+    c->status = ATA_GOOD;
+    c->protocol = SATA_QUEUED;
+    c->tag = (uint8_t)(c->count >> 3 & 31);
+    *ret = plan_move(drive, c, command_of(c->command)->flags);
+}
+
 int ata_disk_run(SataDrive *drive, SataCommand *c)
 {
     const AtaCommand *command = command_of(c->command);
@@ -363,10 +387,7 @@ int ata_disk_run(SataDrive *drive, SataCommand *c)
         sata_fail(c, ATA_ABORTED);
         return 0;
     }
-    if (command->flags & QUEUED) {
-        c->protocol = SATA_QUEUED;
-        c->tag = (uint8_t)(c->count >> 3 & 31);
-    } else if (command->flags & PIO) {
+    if (command->flags & PIO) {
         c->protocol = command->flags & WRITE ? SATA_PIO_OUT : SATA_PIO_IN;
     }
     return command->run(drive, c, command->flags);

@@ -29,9 +29,9 @@ static bool fetch(SataData *data)
     return data->len != 0;
 }
 
-/* The next up to @max bytes as .iov; how many, 0: none are left, or .bad. */
-static size_t next_piece(SataData *data, uint64_t max, bool to_guest)
+size_t sata_next_piece(SataCommand *command, uint64_t max, bool to_guest)
 {
+    SataData *data = &command->data;
     size_t all = 0;
 
     data->n = 0;
@@ -52,25 +52,26 @@ static size_t next_piece(SataData *data, uint64_t max, bool to_guest)
     return all;
 }
 
-/* The piece has been filled. */
-static void tell_written(const SataData *data)
+void sata_end_piece(SataCommand *command, size_t len, bool to_guest)
 {
-    for (unsigned i = 0; i < data->n; i++) {
+    const SataData *data = &command->data;
+
+    for (unsigned i = 0; i < data->n && to_guest; i++) {
         gm_written(data->memory, data->places[i], data->iov[i].iov_len);
     }
+    command->moved += (uint32_t)len;
 }
 
 size_t sata_put(SataCommand *c, const void *bytes, size_t len)
 {
     size_t done = 0, part;
 
-    while (done < len && (part = next_piece(&c->data, len - done, true))) {
+    while (done < len && (part = sata_next_piece(c, len - done, true))) {
         for (unsigned i = 0; i < c->data.n; i++) {
             memcpy(c->data.iov[i].iov_base, (const char *)bytes + done, c->data.iov[i].iov_len);
             done += c->data.iov[i].iov_len;
         }
-        tell_written(&c->data);
-        c->moved += (uint32_t)part;
+        sata_end_piece(c, part, true);
     }
     return done;
 }
@@ -79,12 +80,12 @@ size_t sata_get(SataCommand *c, void *bytes, size_t len)
 {
     size_t done = 0, part;
 
-    while (done < len && (part = next_piece(&c->data, len - done, false))) {
+    while (done < len && (part = sata_next_piece(c, len - done, false))) {
         for (unsigned i = 0; i < c->data.n; i++) {
             memcpy((char *)bytes + done, c->data.iov[i].iov_base, c->data.iov[i].iov_len);
             done += c->data.iov[i].iov_len;
         }
-        c->moved += (uint32_t)part;
+        sata_end_piece(c, part, false);
     }
     return done;
 }
@@ -109,7 +110,7 @@ int sata_move(SataDrive *drive, SataCommand *c, uint64_t offset, uint64_t len, b
     int result = 0;
 
     while (len && !result) {
-        size_t part = next_piece(&c->data, len, !write);
+        size_t part = sata_next_piece(c, len, !write);
         if (!part) {
             sata_fail(c, ATA_ABORTED);
             return 0;
@@ -117,10 +118,7 @@ int sata_move(SataDrive *drive, SataCommand *c, uint64_t offset, uint64_t len, b
         Blk *blk = begin(drive);
         result = (write ? blk_writev : blk_readv)(blk, offset, c->data.iov, c->data.n);
         end(drive);
-        if (!write) {
-            tell_written(&c->data);
-        }
-        c->moved += (uint32_t)part;
+        sata_end_piece(c, part, !write);
         offset += part;
         len -= part;
     }

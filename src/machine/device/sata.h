@@ -113,6 +113,16 @@ void sata_signature(const SataDrive *drive, SataCommand *ret);
 /* Whether it writes, or is to make durable what was written. */
 bool sata_is_write(const SataDrive *drive, const SataCommand *command);
 bool ata_disk_is_write(const SataCommand *command);
+/* What a queued command asks of a disk. */
+typedef struct SataMove {
+    uint64_t offset, len; /* 0: nothing, .status of the command says why */
+    bool write, durable;
+} SataMove;
+
+/* Whether @code is a queued command of a disk's; such are begun by ata_disk_begin(), and may run
+ * beside each other. */
+bool ata_disk_is_queued(uint8_t code);
+void ata_disk_begin(const SataDrive *drive, SataCommand *command, SataMove *ret);
 /* The host could not do it, and the guest is to know. */
 void sata_host_failed(SataDrive *drive, SataCommand *command);
 void ata_cdrom_unreadable(SataDrive *drive, SataCommand *command);
@@ -123,6 +133,11 @@ void ata_cdrom_unreadable(SataDrive *drive, SataCommand *command);
 void sata_fail(SataCommand *command, uint8_t error);
 /* Text in words whose bytes are swapped, filled up with spaces. */
 void sata_put_text(uint8_t *identify, unsigned word, unsigned words, const char *text);
+/* The next up to @max bytes of guest memory that the command's data come from, or go to, as
+ * .data.iov; how many, 0: there are no more of them. */
+size_t sata_next_piece(SataCommand *command, uint64_t max, bool to_guest);
+/* That piece has been moved. */
+void sata_end_piece(SataCommand *command, size_t len, bool to_guest);
 /* Move between guest memory and the medium: 0, or -errno.  The guest's memory ends first: the
  * command fails.  Lock: open meanwhile. */
 int sata_move(SataDrive *drive, SataCommand *command, uint64_t offset, uint64_t len, bool write);
