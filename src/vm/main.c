@@ -18,10 +18,9 @@
 #include "common/program.h"
 #include "config/options.h"
 #include "vm/choices.h"
-#include "vm/describe.h"
+#include "vm/control.h"
 #include "vm/keeper.h"
 #include "vm/names.h"
-#include "vm/qmp.h"
 #include "vm/report.h"
 #include "vm/sandbox.h"
 #include "vm/signals.h"
@@ -94,8 +93,8 @@ static Status run(const VmConfig *config, Outside *outside, int *ret_signal)
     if (!vm || !vm_open(vm, &error) || !signals_watch(vm, outside, &source, &error)) {
         return report_error(error);
     }
-    g_autoptr(Qmp) qmp = config->qmp.on ? qmp_new(vm, config, &error) : NULL;
-    if (config->qmp.on && !qmp) {
+    g_autoptr(Control) control = config->qmp.on ? control_new(vm, config, &error) : NULL;
+    if (config->qmp.on && !control) {
         return report_error(error);
     }
     name_process(config);
@@ -153,8 +152,10 @@ int main(int argc, char **argv)
         return print(options_help(program));
     case ACTION_VERSION:
         return print(g_strdup("insula " INSULA_VERSION "\n"));
-    case ACTION_DESCRIBE:
-        return print(describe());
+    case ACTION_DESCRIBE: {
+        char *text = control_describe(&error);
+        return text ? print(text) : report_error(error);
+    }
     case ACTION_HELP_OPTIONS:
         return print(options_dump());
     case ACTION_RUN:
