@@ -77,6 +77,8 @@ static bool complete_memory(DomainConfig *config, const DomainDefaults *defaults
                     "<memory> must be from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT " KiB",
                     CONFIG_MEMORY_MIN / 1024, max / 1024);
     }
+    config->memory =
+        (config->memory + CONFIG_MEMORY_UNIT - 1) / CONFIG_MEMORY_UNIT * CONFIG_MEMORY_UNIT;
     /* a balloon can't make a machine larger than it was built */
     if (!config->current_memory || config->current_memory > config->memory) {
         config->current_memory = config->memory;
@@ -119,6 +121,23 @@ static void complete_life(DomainConfig *config)
 }
 
 /* --- disks --- */
+
+/* Whether a disk before the one at @index has its place on bus SATA. */
+static bool is_place_taken(const DomainConfig *config, unsigned index)
+{
+    const DomainDisk *disk = g_ptr_array_index(config->disks, index);
+    const DomainAddress *mine = &disk->device.address;
+
+    for (unsigned i = 0; i < index && mine->type == DOMAIN_ADDRESS_DRIVE; i++) {
+        const DomainDisk *other = g_ptr_array_index(config->disks, i);
+        const DomainAddress *at = &other->device.address;
+        if (at->type == mine->type && at->controller == mine->controller && at->bus == mine->bus &&
+            at->target == mine->target && at->unit == mine->unit) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* The place that a name such as "vdb" stands for, from 0 on; -1: it is no such name. */
 static int disk_index(const char *dev)
@@ -170,6 +189,7 @@ static bool complete_disk(DomainDisk *disk, const DomainDefaults *defaults, GErr
 {
     DomainDiskTarget *target = disk->target;
     int index = disk_index(target->dev);
+    bool said = target->bus;
 
     disk->type = disk->type ? disk->type : DOMAIN_DISK_TYPE_FILE;
     disk->kind = disk->kind ? disk->kind : DOMAIN_DISK_KIND_DISK;
@@ -177,6 +197,10 @@ static bool complete_disk(DomainDisk *disk, const DomainDefaults *defaults, GErr
     if (index < 0) {
         return fail(&target->base, "target", INSULA_ERROR_XML, error,
                     "attribute 'dev' '%s' must be a name such as vda or sdb", target->dev);
+    }
+    if (!said && target->dev[0] != 'v' && target->dev[0] != 's') {
+        return fail(&target->base, "target", INSULA_ERROR_UNSUPPORTED, error,
+                    "attribute 'dev' '%s' names no bus that there is: say vda or sda", target->dev);
     }
     if (target->bus == DOMAIN_DISK_BUS_SATA) {
         if (index >= SATA_PORTS) {
@@ -206,6 +230,10 @@ static bool complete_disks(DomainConfig *config, const DomainDefaults *defaults,
         if (!machine->pci && disk->target->bus == DOMAIN_DISK_BUS_SATA) {
             return fail(&disk->device.base, "disk", INSULA_ERROR_UNSUPPORTED, error,
                         "machine '%s' has no bus 'sata'", machine->name);
+        }
+        if (is_place_taken(config, i)) {
+            return fail(&disk->device.base, "disk", INSULA_ERROR_XML, error,
+                        "its place on the bus is another disk's, too");
         }
         int other = domain_config_find(config, DOMAIN_DEVICE_DISK, &disk->device);
         if (other >= 0 && other < (int)i) {

@@ -171,6 +171,11 @@ static const struct {
       "<disk><source file='/d'/><target dev='vda'/></disk>"
       "<disk><source file='/e'/><target dev='vda'/></disk>",
       "target 'vda' is another disk's, too" },
+    { "",
+      "<disk><source file='/d'/><target dev='sda'/></disk>"
+      "<disk><source file='/e'/><target dev='vda' bus='sata'/></disk>",
+      "its place on the bus is another disk's, too" },
+    { "", "<disk><source file='/d'/><target dev='hda'/></disk>", "names no bus that there is" },
     { "", "<disk><driver type='vmdk'/><source file='/d'/><target dev='vda'/></disk>",
       "there is no disk format 'vmdk'; there are raw, qcow2" },
     { "", "<disk><source file='/d'/><target dev='vda'/><iotune/></disk>", "element 'iotune'" },
@@ -309,6 +314,40 @@ static void test_refused_whole(void)
     g_assert_false(domain_config_complete(config, &without, &error));
     g_assert_error(error, INSULA_ERROR, INSULA_ERROR_UNSUPPORTED);
     g_assert_nonnull(strstr(error->message, "there is no KVM on this host"));
+}
+
+static const struct {
+    const char *memory, *formatted; /* of what was read, and of what was completed */
+    const char *completed;          /* NULL: it can't be */
+} memories[] = {
+    { "<memory>65536</memory>", ">65536<", ">65536<" },
+    { "<memory>65537</memory>", ">65537<", ">65540<" },
+    { "<memory unit='b'>67108865</memory>", ">65537<", ">65540<" },
+    { "<memory unit='GB'>1</memory>", ">976563<", ">976564<" },
+    { "<memory unit='GiB'>512</memory>", ">536870912<", ">536870912<" },
+    { "<memory>0</memory>", ">0<", NULL },
+    { "<memory unit='b'>1</memory>", ">1<", NULL },
+};
+
+/* Memory is in whole KiB when it was read, and in whole pages when it is to be had. */
+static void test_memory(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(memories); i++) {
+        g_autofree char *xml = g_strdup_printf(
+            "<domain type='qemu'><name>a</name>%s<os><type>hvm</type></os></domain>",
+            memories[i].memory);
+        g_autoptr(DomainConfig) config = domain_config_parse(xml, DOMAIN_PARSE_INACTIVE, NULL);
+        g_test_message("%s", memories[i].memory);
+        g_assert(config);
+        g_autofree char *text = domain_config_format(config, DOMAIN_FORMAT_INACTIVE);
+        g_assert_nonnull(strstr(text, memories[i].formatted));
+        bool good = domain_config_complete(config, &defaults, NULL);
+        g_assert_true(good == (memories[i].completed != NULL));
+        if (good) {
+            g_autofree char *completed = domain_config_format(config, DOMAIN_FORMAT_INACTIVE);
+            g_assert_nonnull(strstr(completed, memories[i].completed));
+        }
+    }
 }
 
 /* What is more than there can be becomes as much as there can be, as in libvirt. */
@@ -578,6 +617,7 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/domain/refused by name and line", test_refused);
     g_test_add_func("/domain/refused as a whole", test_refused_whole);
+    g_test_add_func("/domain/memory", test_memory);
     g_test_add_func("/domain/a balloon is no larger than its machine", test_balloon);
     g_test_add_func("/domain/secrets are for those who may see them", test_secrets);
     g_test_add_func("/domain/metadata is kept byte for byte", test_metadata_bytes);

@@ -11,7 +11,10 @@
 #include "common/suggest.h"
 #include "config/identity.h"
 
-enum { KNOWN_MAX = 128 }; /* rows of one shape, for suggestions */
+enum {
+    KNOWN_MAX = 128, /* rows of one shape, for suggestions */
+    KIB = 1024,
+};
 
 static void *member(void *what, const XmlRow *row)
 {
@@ -355,7 +358,11 @@ static bool parse_leaf(const XmlNode *node, const XmlRow *row, void *to, GError 
         return true;
     }
     if (row->kind == ROW_SIZE) {
-        return xml_get_size(node, "KiB", row->max ? (uint64_t)row->max : INT64_MAX, to, error);
+        uint64_t max = row->max ? (uint64_t)row->max : (uint64_t)INT64_MAX + 1 - KIB;
+        uint64_t size = 0;
+        bool good = xml_get_size(node, "KiB", max, &size, error);
+        *(uint64_t *)to = (size + KIB - 1) / KIB * KIB;
+        return good;
     }
     return parse_value(node, NULL, row, to, error);
 }

@@ -51,7 +51,7 @@ typedef enum RowKind {
     ROW_ON,      /* Switch: on, off */
     ROW_UUID,    /* XmlUuid */
     ROW_MAC,     /* XmlMac */
-    ROW_SIZE,    /* uint64_t, bytes up to .max; written in KiB; 0: not said.  Elements only */
+    ROW_SIZE,    /* uint64_t, bytes up to .max, in whole KiB; 0: not said.  Elements only */
     ROW_FLAG,    /* bool: whether there is such an element */
     ROW_RAW,     /* char *: what stands in the element, byte for byte; NULL: nothing */
     ROW_ONE,     /* a pointer to a struct of .shape; NULL: there is none */

@@ -85,7 +85,7 @@ static void format_leaf(const XmlRow *row, XmlWriter *writer, const void *value)
             xml_close(writer, row->name);
         }
     } else if (row->kind == ROW_SIZE) {
-        if (*(const uint64_t *)value) {
+        if (*(const uint64_t *)value || row->flags & ROW_REQUIRED) {
             xml_put_element_size(writer, row->name, "KiB", *(const uint64_t *)value / 1024);
         }
     } else {
