@@ -5,6 +5,8 @@
  * Threads: main.
  * Read first: vm/qmp.h.
  */
+#include <errno.h>
+
 #include "block/block.h"
 #include "block/image.h"
 #include "vm/qmp_plug.h"
@@ -121,6 +123,14 @@ static JsonObject *tell_inserted(Blk *blk, const char *node)
     return object;
 }
 
+/* Whether the machine stands because of @device. */
+static const char *io_status_of(const Qmp *qmp, const char *device)
+{
+    int error = vm_disk_failed(qmp->vm, device);
+
+    return io_words[!error ? 0 : error == ENOSPC ? 2 : 1];
+}
+
 /* A CD-ROM drive, with a medium or without. */
 static JsonObject *tell_cdrom(const Qmp *qmp, const char *drive)
 {
@@ -138,7 +148,7 @@ static JsonObject *tell_cdrom(const Qmp *qmp, const char *drive)
         json_object_set_object_member(object, "inserted", tell_inserted(node->blk, node->name));
     }
     json_object_set_boolean_member(object, "tray_open", tray.open);
-    json_object_set_string_member(object, "io-status", "ok");
+    json_object_set_string_member(object, "io-status", io_status_of(qmp, drive));
     return object;
 }
 
@@ -169,7 +179,7 @@ static JsonNode *query_block(QmpCall *call, GError **error)
         json_object_set_boolean_member(object, "removable", FALSE);
         json_object_set_boolean_member(object, "locked", FALSE);
         json_object_set_object_member(object, "inserted", tell_inserted(node->blk, node->name));
-        json_object_set_string_member(object, "io-status", "ok");
+        json_object_set_string_member(object, "io-status", io_status_of(qmp, device_of(node)));
         json_array_add_object_element(array, object);
     }
     for (unsigned i = 0; (drive = machine_cdrom_name(machine, i)); i++) {

@@ -15,6 +15,7 @@
 
 #include "block/chain.h"
 #include "common/error.h"
+#include "config/limits.h"
 #include "vm/fdset.h"
 #include "vm/qmp_plug.h"
 #include "vm/qmp_server.h"
@@ -24,12 +25,14 @@
 /* What a client said, by property. */
 typedef struct Properties {
     const char *drive, *serial, *netdev, *mac, *rng, *addr;
+    unsigned queues; /* 0: not said */
 } Properties;
 
 typedef struct Property {
     const char *name; /* NULL behind the last */
     size_t member;    /* of Properties */
     bool required;
+    unsigned most; /* 0: it is a text; else a number from 1 on */
 } Property;
 
 #define PROPERTY(name, required)                                                                   \
@@ -38,7 +41,11 @@ typedef struct Property {
     }
 
 static const Property disk_properties[] = {
-    PROPERTY(drive, true), PROPERTY(serial, false), PROPERTY(addr, false), { 0 }
+    PROPERTY(drive, true),
+    PROPERTY(serial, false),
+    PROPERTY(addr, false),
+    { "num-queues", offsetof(Properties, queues), false, CONFIG_DISK_QUEUES_MAX },
+    { 0 },
 };
 static const Property net_properties[] = {
     PROPERTY(netdev, true), PROPERTY(mac, false), PROPERTY(addr, false), { 0 }
@@ -84,7 +91,31 @@ static const Property *property_named(const struct Driver *driver, const char *n
     return NULL;
 }
 
-/* What isn't for every device must be a property of this one, and a text. */
+static bool take_value(const struct Driver *driver, const Property *property, JsonNode *value,
+                       Properties *ret, GError **error)
+{
+    void *member = (char *)ret + property->member;
+    GType type = JSON_NODE_HOLDS_VALUE(value) ? json_node_get_value_type(value) : G_TYPE_INVALID;
+
+    if (type != (property->most ? G_TYPE_INT64 : G_TYPE_STRING)) {
+        set_error(error, "Invalid parameter type for '%s', expected: %s", property->name,
+                  property->most ? "integer" : "string");
+        return false;
+    }
+    if (!property->most) {
+        *(const char **)member = json_node_get_string(value);
+        return true;
+    }
+    if (json_node_get_int(value) < 1 || json_node_get_int(value) > property->most) {
+        set_error(error, "Property '%s.%s' must be from 1 to %u", driver->name, property->name,
+                  property->most);
+        return false;
+    }
+    *(unsigned *)member = (unsigned)json_node_get_int(value);
+    return true;
+}
+
+/* What isn't for every device must be a property of this one. */
 static bool take_properties(const struct Driver *driver, JsonObject *args, Properties *ret,
                             GError **error)
 {
@@ -101,11 +132,9 @@ static bool take_properties(const struct Driver *driver, JsonObject *args, Prope
             set_error(error, "Property '%s.%s' not found", driver->name, name);
             return false;
         }
-        if (!JSON_NODE_HOLDS_VALUE(value) || json_node_get_value_type(value) != G_TYPE_STRING) {
-            set_error(error, "Invalid parameter type for '%s', expected: string", name);
+        if (!take_value(driver, property, value, ret, error)) {
             return false;
         }
-        *(const char **)((char *)ret + property->member) = json_node_get_string(value);
     }
     for (const Property *property = driver->properties; property->name; property++) {
         if (property->required && !json_object_has_member(args, property->name)) {
@@ -173,6 +202,7 @@ static bool prepare_disk(const Qmp *qmp, QmpDevice *device, const Properties *sa
     node->user = g_strdup(device->id);
     plug->disk = (MachineDisk){ .blk = node->blk,
                                 .serial = said->serial,
+                                .queues = said->queues,
                                 .on_write_error = DISK_ON_ERROR_STOP_IF_FULL };
     return true;
 }

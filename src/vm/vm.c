@@ -852,6 +852,15 @@ int vm_cpu_thread(const Vm *vm, unsigned cpu)
     return id ? outside_thread(vm->outside, id) : 0;
 }
 
+int vm_disk_failed(Vm *vm, const char *device)
+{
+    g_mutex_lock(&vm->mutex);
+    bool failed = vm->state == VM_IO_ERROR && !strcmp(vm->disk_name, device);
+    int error = failed ? vm->disk_error.error : 0;
+    g_mutex_unlock(&vm->mutex);
+    return error;
+}
+
 BlkAio *vm_aio(Vm *vm)
 {
     blk_aio_start(vm->aio);

@@ -185,6 +185,8 @@ const char *vm_name(const Vm *vm);
 int vm_cpu_thread(const Vm *vm, unsigned cpu);
 /* Of Blk, in the order of the configuration. */
 const GPtrArray *vm_disks(const Vm *vm);
+/* The errno for which disk @device has paused the machine; 0: it hasn't. */
+int vm_disk_failed(Vm *vm, const char *device);
 /* What serves requests of all disks, also of those that come later. */
 struct BlkAio *vm_aio(Vm *vm);
 Machine *vm_machine(Vm *vm);
