@@ -192,7 +192,9 @@ static Call *call_new(Client *client, RpcPacket *packet)
     call->client = client_ref(client);
     call->packet = packet;
     call->procedure = remote_procedure(number_of(packet));
+    g_mutex_lock(&client->lock);
     call->who = client->who;
+    g_mutex_unlock(&client->lock);
     return call;
 }
 

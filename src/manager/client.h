@@ -32,8 +32,8 @@ struct Client {
     /* main thread only */
     RpcReader reader;
     size_t unread; /* of .reader, as counted in the server */
-    AccessWho who;
-    char *uri; /* as it was opened, or NULL */
+    AccessWho who; /* written under .lock, too */
+    char *uri;     /* as it was opened, or NULL */
     bool close_callback;
     bool pings;      /* it answers pings */
     unsigned missed; /* pings without an answer */

@@ -72,10 +72,10 @@ static bool open_connection(Call *call, const void *args, void *ret, GError **er
                          name, usual);
         return false;
     }
-    if (a->flags & OPEN_READ_ONLY) {
-        client->who.read_only = true;
-    }
+    g_mutex_lock(&client->lock);
+    client->who.read_only |= (a->flags & OPEN_READ_ONLY) != 0;
     client->who.opened = true;
+    g_mutex_unlock(&client->lock);
     client->uri = name[0] ? g_strndup(name, strcspn(name, "?#")) : g_strdup(usual);
     server_welcome(call_daemon(call)->server, client);
     return true;

@@ -72,7 +72,7 @@ static const DaemonOption table[] = {
       .help = "end when nobody has been connected, and no machine has run, for so long",
       .parse = parse_idle },
     { .name = "procedures",
-      .help = "print which of libvirt's calls are answered, as docs/procedures.md",
+      .help = "print which of libvirt's calls are answered",
       .hidden = true,
       .action = DAEMON_DUMP_PROCEDURES },
     { .name = "help", .help = "print this", .action = DAEMON_HELP },

@@ -34,9 +34,9 @@ char *procedures_text(void)
     count(&answered, &refused);
     g_string_append_printf(
         text,
-        "Made by `insulad --procedures` of `src/wire/remote.table` and the tables of handlers; a "
-        "test compares.\n\nOf %u calls that clients are known to make %u are answered. %u are "
-        "refused on purpose and %u are not built yet: both get \"unknown procedure\", as libvirtd "
+        "Made by `insulad --procedures` of `src/wire/remote.table` and the tables of handlers.\n\n"
+        "Of %u calls that clients are known to make %u are answered. %u are refused on purpose and "
+        "%u are not built yet: both get \"unknown procedure\", as libvirtd "
         "says it, which clients take as \"not supported\". Calls that aren't listed get the same.\n"
         "\n\"Read-only\" calls are open to the read-only socket; access is named in libvirt's "
         "words.\n\n| number | call | read-only | access | answered | why not |\n"

@@ -45,13 +45,11 @@ static const struct {
 static const struct {
     const char *word, *written;
 } spellings[] = {
-    { "Xml", "XML" },       { "Os", "OS" },
-    { "Id", "ID" },         { "Uuid", "UUID" },
-    { "Uri", "URI" },       { "Fd", "FD" },
-    { "Cpu", "CPU" },       { "Dhcp", "DHCP" },
-    { "Nmi", "NMI" },       { "Ssh", "SSH" },
-    { "Pm", "PM" },         { "Io", "IO" },
-    { "Fstrim", "FSTrim" }, { "Fsfreeze", "FSFreeze" },
+    { "Xml", "XML" },           { "Os", "OS" },         { "Id", "ID" },
+    { "Uuid", "UUID" },         { "Uri", "URI" },       { "Fd", "FD" },
+    { "Cpu", "CPU" },           { "Dhcp", "DHCP" },     { "Nmi", "NMI" },
+    { "Ssh", "SSH" },           { "Pm", "PM" },         { "Fstrim", "FSTrim" },
+    { "Fsfreeze", "FSFreeze" }, { "Fsinfo", "FSInfo" }, { "Iothread", "IOThread" },
 };
 
 const RemoteProcedure *remote_procedure(uint32_t number)

@@ -45,6 +45,8 @@ static void test_functions(void)
         { REMOTE_PROC_DOMAIN_GET_XML_DESC, "virDomainGetXMLDesc" },
         { REMOTE_PROC_STORAGE_VOL_CREATE_XML, "virStorageVolCreateXML" },
         { REMOTE_PROC_DOMAIN_OPEN_GRAPHICS_FD, "virDomainOpenGraphicsFD" },
+        { REMOTE_PROC_DOMAIN_SET_BLOCK_IO_TUNE, "virDomainSetBlockIoTune" },
+        { REMOTE_PROC_DOMAIN_GET_FSINFO, "virDomainGetFSInfo" },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {

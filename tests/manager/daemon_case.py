@@ -25,6 +25,8 @@ class Daemon:
         self.read_only = os.path.join(folder, "run", "insulad-ro.sock")
         self.process = None
         self.connections = []
+        with open(program, "rb") as f:
+            self.sanitized = b"AddressSanitizer" in f.read()  # which keeps what was freed
 
     def start(self):
         self.process = subprocess.Popen([self.program, "--root", self.root, *self.options],

@@ -133,6 +133,7 @@ class Connection:
         self.socket.settimeout(LIMIT)
         self.socket.connect(path)
         self.data, self.fds, self.serial = b"", [], 0
+        self.pinged = 0
         self.events, self.others = [], []  # messages that came while something else was awaited
 
     def __enter__(self):
@@ -192,6 +193,7 @@ class Connection:
             message = self.receive()
             assert message, "the daemon closed the connection"
             if message.program == KEEPALIVE:
+                self.pinged += 1
                 if message.procedure == 1:
                     self.send(2, program=KEEPALIVE, kind=MESSAGE, serial=0)
             elif message.serial == serial and message.type in kinds:
