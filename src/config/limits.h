@@ -34,6 +34,9 @@ enum {
     CONFIG_MTU_MAX = 65535,
 };
 
+/* A cluster of qcow2 (block/limits.h has the same for who opens one). */
+enum { CONFIG_CLUSTER_MAX = 2 << 20 };
+
 /* What XML may consist of: larger than any that a client sends, smaller than what costs us a
  * noticeable time (docs/domain-xml.md). */
 enum {

@@ -237,7 +237,7 @@ static uint64_t unit_size(const char *unit)
     bool binary = letter && (!unit[1] || !g_ascii_strcasecmp(unit + 1, "ib"));
     uint64_t size = 1;
 
-    if (!strcmp(unit, "b") || !strcmp(unit, "byte") || !strcmp(unit, "bytes")) {
+    if (!g_ascii_strcasecmp(unit, "b") || !strcmp(unit, "byte") || !strcmp(unit, "bytes")) {
         return 1;
     }
     if (!letter || !(binary || !g_ascii_strcasecmp(unit + 1, "b"))) {

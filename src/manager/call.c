@@ -43,6 +43,14 @@ bool call_read_only(const Call *call)
     return call->who.read_only;
 }
 
+bool call_is_over(const Call *call)
+{
+    g_mutex_lock(&call->client->lock);
+    bool over = call->client->fd < 0;
+    g_mutex_unlock(&call->client->lock);
+    return over;
+}
+
 uid_t call_uid(const Call *call)
 {
     return call->client->uid;

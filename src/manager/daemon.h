@@ -22,6 +22,7 @@ typedef struct Pools Pools;
 typedef struct Networks Networks;
 typedef struct Secrets Secrets;
 typedef struct NodeDevices NodeDevices;
+typedef struct Capabilities Capabilities;
 typedef struct Events Events;
 typedef struct Server Server;
 
@@ -45,6 +46,7 @@ typedef struct Daemon {
     Networks *networks;
     Secrets *secrets;
     NodeDevices *node_devices;
+    Capabilities *capabilities;
 } Daemon;
 
 typedef struct DaemonPart {
@@ -54,7 +56,8 @@ typedef struct DaemonPart {
 } DaemonPart;
 
 /* The parts that there are, each beside its code. */
-extern const DaemonPart domains_part, networks_part, pools_part, secrets_part, node_devices_part;
+extern const DaemonPart host_part, domains_part, networks_part, pools_part, secrets_part,
+    node_devices_part;
 
 typedef struct DaemonOptions DaemonOptions;
 

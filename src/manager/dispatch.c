@@ -5,8 +5,8 @@
 #include "manager/dispatch.h"
 
 static const CallRow *const tables[] = {
-    connect_calls,
-    event_calls,
+    connect_calls,     event_calls, host_calls,   network_calls,
+    node_device_calls, pool_calls,  secret_calls, volume_calls,
 };
 
 CallHandler dispatch_handler(uint32_t procedure)

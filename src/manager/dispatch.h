@@ -46,6 +46,8 @@ Client *call_client(const Call *call);
 /* The client came by the read-only socket.  The rows see to it; ask where only some flags of a call
  * are forbidden. */
 bool call_read_only(const Call *call);
+/* Nobody waits for the answer any more: the client has gone.  For handlers of long work. */
+bool call_is_over(const Call *call);
 /* Who is at the other end. */
 uid_t call_uid(const Call *call);
 /* Set @error to what libvirt says of a thing that the read-only socket forbids.  Returns false. */

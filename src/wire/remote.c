@@ -7,6 +7,8 @@
 #include <gio/gio.h>
 #include <string.h>
 
+#include "common/error.h"
+
 /* libvirt's numbers of the part that an error comes from. */
 enum {
     FROM_XML = 5,
@@ -36,6 +38,7 @@ static const struct {
     { REMOTE_ERR_STORAGE_VOL_EXIST, FROM_STORAGE },
     { REMOTE_ERR_NO_NODE_DEVICE, FROM_NODE_DEVICE },
     { REMOTE_ERR_NO_INTERFACE, FROM_INTERFACE },
+    { REMOTE_ERR_INVALID_SECRET, FROM_SECRET },
     { REMOTE_ERR_NO_SECRET, FROM_SECRET },
     { REMOTE_ERR_NO_NWFILTER, FROM_NWFILTER },
     { REMOTE_ERR_CONFIG_UNSUPPORTED, FROM_DOMAIN },
@@ -124,13 +127,25 @@ void remote_error_set(GError **error, RemoteErrorCode code, const char *format, 
     va_end(args);
 }
 
+static int32_t code_of(const GError *error)
+{
+    if (error->domain == REMOTE_ERROR) {
+        return error->code;
+    }
+    if (g_error_matches(error, INSULA_ERROR, INSULA_ERROR_XML)) {
+        return REMOTE_ERR_XML_ERROR;
+    }
+    if (g_error_matches(error, INSULA_ERROR, INSULA_ERROR_UNSUPPORTED)) {
+        return REMOTE_ERR_CONFIG_UNSUPPORTED;
+    }
+    return error->domain == G_IO_ERROR || error->domain == G_FILE_ERROR ? REMOTE_ERR_SYSTEM_ERROR
+                                                                        : REMOTE_ERR_INTERNAL;
+}
+
 void remote_error_encode(GByteArray *bytes, const GError *error)
 {
-    const bool of_system = error->domain == G_IO_ERROR || error->domain == G_FILE_ERROR;
     RemoteFailure failure = {
-        .code = error->domain == REMOTE_ERROR ? error->code
-                : of_system                   ? REMOTE_ERR_SYSTEM_ERROR
-                                              : REMOTE_ERR_INTERNAL,
+        .code = code_of(error),
         .domain = FROM_QEMU,
         .message = error->message,
         .level = LEVEL_ERROR,
