@@ -44,6 +44,16 @@ static const struct {
     { REMOTE_ERR_CONFIG_UNSUPPORTED, FROM_DOMAIN },
 };
 
+/* How errors of ours are called over there, with the words that libvirt puts before them. */
+static const struct {
+    InsulaError ours;
+    RemoteErrorCode code;
+    const char *prefix;
+} translations[] = {
+    { INSULA_ERROR_XML, REMOTE_ERR_XML_ERROR, "XML error: " },
+    { INSULA_ERROR_UNSUPPORTED, REMOTE_ERR_CONFIG_UNSUPPORTED, "unsupported configuration: " },
+};
+
 /* Words of a function's name that aren't written like others. */
 static const struct {
     const char *word, *written;
@@ -127,30 +137,34 @@ void remote_error_set(GError **error, RemoteErrorCode code, const char *format, 
     va_end(args);
 }
 
-static int32_t code_of(const GError *error)
+/* The number that @error goes by, and its message.  Newly allocated. */
+static char *translate(const GError *error, int32_t *ret_code)
 {
-    if (error->domain == REMOTE_ERROR) {
-        return error->code;
+    const bool of_system = error->domain == G_IO_ERROR || error->domain == G_FILE_ERROR;
+
+    for (unsigned i = 0; error->domain == INSULA_ERROR && i < G_N_ELEMENTS(translations); i++) {
+        if (error->code == (int)translations[i].ours) {
+            *ret_code = (int32_t)translations[i].code;
+            return g_strconcat(translations[i].prefix, error->message, NULL);
+        }
     }
-    if (g_error_matches(error, INSULA_ERROR, INSULA_ERROR_XML)) {
-        return REMOTE_ERR_XML_ERROR;
-    }
-    if (g_error_matches(error, INSULA_ERROR, INSULA_ERROR_UNSUPPORTED)) {
-        return REMOTE_ERR_CONFIG_UNSUPPORTED;
-    }
-    return error->domain == G_IO_ERROR || error->domain == G_FILE_ERROR ? REMOTE_ERR_SYSTEM_ERROR
-                                                                        : REMOTE_ERR_INTERNAL;
+    *ret_code = error->domain == REMOTE_ERROR ? error->code
+                : of_system                   ? (int32_t)REMOTE_ERR_SYSTEM_ERROR
+                                              : (int32_t)REMOTE_ERR_INTERNAL;
+    return g_strdup(error->message);
 }
 
 void remote_error_encode(GByteArray *bytes, const GError *error)
 {
+    int32_t code = 0;
+    g_autofree char *message = translate(error, &code);
     RemoteFailure failure = {
-        .code = code_of(error),
+        .code = code,
         .domain = FROM_QEMU,
-        .message = error->message,
+        .message = message,
         .level = LEVEL_ERROR,
         .str1 = (char *)"%s",
-        .str2 = error->message,
+        .str2 = message,
         .int1 = -1,
         .int2 = -1,
     };

@@ -133,8 +133,9 @@ GQuark remote_error_quark(void);
 void remote_error_set(GError **error, RemoteErrorCode code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
-/* Append @error as a reply carries it.  Errors of other domains go as REMOTE_ERR_INTERNAL, those of
- * G_IO_ERROR and G_FILE_ERROR as REMOTE_ERR_SYSTEM_ERROR. */
+/* Append @error as a reply carries it.  INSULA_ERROR_XML and _UNSUPPORTED go as libvirt's errors of
+ * that kind, those of G_IO_ERROR and G_FILE_ERROR as REMOTE_ERR_SYSTEM_ERROR, of other domains as
+ * REMOTE_ERR_INTERNAL. */
 void remote_error_encode(GByteArray *bytes, const GError *error);
 /* The way back: set @error to what @bytes hold, of domain REMOTE_ERROR. */
 void remote_error_decode(const uint8_t *bytes, size_t len, GError **error);

@@ -90,6 +90,14 @@ static void test_errors(void)
 
     g_autoptr(GError) ours = carry(g_error_new(INSULA_ERROR, INSULA_ERROR_HOST, "no"), &domain);
     g_assert_error(ours, REMOTE_ERROR, REMOTE_ERR_INTERNAL);
+    g_autoptr(GError) xml =
+        carry(g_error_new(INSULA_ERROR, INSULA_ERROR_XML, "element 'a' on line 1: no"), &domain);
+    g_assert_error(xml, REMOTE_ERROR, REMOTE_ERR_XML_ERROR);
+    g_assert_cmpstr(xml->message, ==, "XML error: element 'a' on line 1: no");
+    g_autoptr(GError) unsupported =
+        carry(g_error_new(INSULA_ERROR, INSULA_ERROR_UNSUPPORTED, "no TPM"), &domain);
+    g_assert_error(unsupported, REMOTE_ERROR, REMOTE_ERR_CONFIG_UNSUPPORTED);
+    g_assert_cmpstr(unsupported->message, ==, "unsupported configuration: no TPM");
     g_autoptr(GError) io = carry(g_error_new(G_IO_ERROR, G_IO_ERROR_FAILED, "disk"), &domain);
     g_assert_error(io, REMOTE_ERROR, REMOTE_ERR_SYSTEM_ERROR);
 
