@@ -40,9 +40,8 @@ typedef struct CliArgs {
     bool json, quiet, help;
     const char *connect;
     /* of single commands; see the table in args.c */
-    bool all, console, fresh, force, keep_disks, names, paused, recursive, running, undo, yes;
-    const char *arch, *cpus, *disk_size, *file, *format, *hostname, *memory, *name, *output, *pool;
-    const char *size, *suite, *user;
+    bool force, fresh, keep_disks, names, paused, recursive, running, undo, yes;
+    const char *cpus, *disk_size, *file, *format, *hostname, *memory, *name, *user;
     unsigned count, interval, timeout;
     bool has_count, has_interval, has_timeout;
     GPtrArray *ports, *ssh_keys;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "client/calls_gen.h"
 #include "common/program.h"
 
 /* Columns of --help-options and --help-verbs, see config/options.h and disk/args.h. */
@@ -30,6 +31,38 @@ static void offer_commands(GString *out, const char *prefix)
     }
 }
 
+/* Names that the daemon knows, if it runs: Tab starts none. */
+static void offer_names(GString *out, const char *kind, const char *prefix)
+{
+    g_autoptr(InsulaConnection) connection = insula_open(NULL, INSULA_OPEN_NO_START, NULL);
+    RemoteConnectListAllDomainsArgs call = { .need_results = 1 };
+    g_auto(RemoteConnectListAllDomainsRet) domains = { 0 };
+    g_auto(RemoteConnectListAllStoragePoolsRet) pools = { 0 };
+    g_auto(RemoteConnectListAllNetworksRet) networks = { 0 };
+    RemoteConnectListAllStoragePoolsArgs of_pools = { .need_results = 1 };
+    RemoteConnectListAllNetworksArgs of_networks = { .need_results = 1 };
+
+    if (!connection) {
+        return;
+    }
+    if (!strcmp(kind, "<vm>")) {
+        insula_connect_list_all_domains(connection, &call, &domains, NULL);
+    } else if (!strcmp(kind, "<pool>")) {
+        insula_connect_list_all_storage_pools(connection, &of_pools, &pools, NULL);
+    } else {
+        insula_connect_list_all_networks(connection, &of_networks, &networks, NULL);
+    }
+    for (unsigned i = 0; i < domains.n_domains; i++) {
+        offer(out, prefix, domains.domains[i].name, "");
+    }
+    for (unsigned i = 0; i < pools.n_pools; i++) {
+        offer(out, prefix, pools.pools[i].name, "");
+    }
+    for (unsigned i = 0; i < networks.n_nets; i++) {
+        offer(out, prefix, networks.nets[i].name, "");
+    }
+}
+
 /* What @kind, a part of a spec (command.h), stands for. */
 static void offer_kind(GString *out, const char *kind, const char *prefix)
 {
@@ -37,6 +70,8 @@ static void offer_kind(GString *out, const char *kind, const char *prefix)
         g_string_append(out, ":file\n");
     } else if (!strcmp(kind, "<command>")) {
         offer_commands(out, prefix);
+    } else if (!strcmp(kind, "<vm>") || !strcmp(kind, "<pool>") || !strcmp(kind, "<network>")) {
+        offer_names(out, kind, prefix);
     } else if (strcmp(kind, "-") != 0) {
         offer(out, prefix, kind, "");
     }

@@ -65,19 +65,18 @@ static char *missing_programs(const char *const (*programs)[2], unsigned n, char
 static void look_at_builder(const CliArgs *args, Finding *finding)
 {
     static const char *const programs[][2] = {
-        { "mmdebstrap", "mmdebstrap" }, { "mke2fs", "e2fsprogs" },
-        { "ssh", "openssh-client" },    { "curl", "curl" },
-        { "newuidmap", "uidmap" },
+        { "ssh", "openssh-client" },
+        { "curl", "curl" },
     };
     g_autofree char *packages = NULL;
-    g_autofree char *names =
-        missing_programs(programs, G_N_ELEMENTS(programs) - (geteuid() == 0), &packages);
+    g_autofree char *names = missing_programs(programs, G_N_ELEMENTS(programs), &packages);
     g_autofree char *remedy = g_strdup_printf("as root: apt-get install%s", packages);
 
     if (*names) {
-        finding_set(finding, FINDING_WARN, remedy, "insula launch lacks %s", names);
+        finding_set(finding, FINDING_WARN, remedy, "insula launch and insula ssh lack %s", names);
     } else {
-        finding_set(finding, FINDING_OK, NULL, "all is there to make and fetch images");
+        finding_set(finding, FINDING_OK, NULL,
+                    "all is there to fetch images and to come in by ssh");
     }
 }
 
@@ -249,7 +248,7 @@ const DoctorCheck doctor_files_checks[] = {
     { "sockets", "clients find the daemon", look_at_runtime },
     { "folders", "definitions and disks can be kept", look_at_folders },
     { "room", "room for disks", look_at_room },
-    { "images", "insula launch can make and fetch images", look_at_builder },
+    { "images", "insula launch and insula ssh work", look_at_builder },
     { "daemon", "machines are managed", look_at_daemon },
     { "libvirt", "virsh, virt-manager and others work with it", look_at_libvirt },
     { 0 },

@@ -126,7 +126,7 @@ int main(int argc, char **argv)
         return CLI_FAILED;
     }
     if (argc < 2) {
-        output_complain("no command; try insula launch debian, or insula help");
+        output_complain("no command; try insula run DISK, or insula help");
         return CLI_USAGE;
     }
     g_autofree char *text = special(argv + 1);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/sheet.h"
+#include "client/connection.h"
 #include "common/text.h"
 
 enum { BAR_WIDTH = 30, STEP_US = 100000 };
@@ -86,16 +87,32 @@ void output_note(const CliArgs *words, const char *format, ...)
 CliStatus output_status(const GError *error)
 {
     static const struct {
-        InsulaError code;
+        int code;
         CliStatus status;
     } ours[] = {
         { INSULA_ERROR_USAGE, CLI_USAGE },
         { INSULA_ERROR_HOST, CLI_HOST },
+    }, remote[] = {
+        { REMOTE_ERR_NO_CONNECT, CLI_HOST },
+        { REMOTE_ERR_INVALID_ARG, CLI_USAGE },
+        { REMOTE_ERR_NO_DOMAIN, CLI_NOT_FOUND },
+        { REMOTE_ERR_NO_NETWORK, CLI_NOT_FOUND },
+        { REMOTE_ERR_NO_STORAGE_POOL, CLI_NOT_FOUND },
+        { REMOTE_ERR_NO_STORAGE_VOL, CLI_NOT_FOUND },
+        { REMOTE_ERR_NO_DOMAIN_SNAPSHOT, CLI_NOT_FOUND },
+        { REMOTE_ERR_OPERATION_INVALID, CLI_WRONG_STATE },
+        { REMOTE_ERR_DOM_EXIST, CLI_WRONG_STATE },
+        { REMOTE_ERR_OPERATION_TIMEOUT, CLI_TIMEOUT },
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(ours); i++) {
-        if (g_error_matches(error, INSULA_ERROR, (int)ours[i].code)) {
+        if (g_error_matches(error, INSULA_ERROR, ours[i].code)) {
             return ours[i].status;
+        }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(remote); i++) {
+        if (g_error_matches(error, REMOTE_ERROR, remote[i].code)) {
+            return remote[i].status;
         }
     }
     return CLI_FAILED;

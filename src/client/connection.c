@@ -493,9 +493,10 @@ static void attach(InsulaConnection *connection)
 
 /* ---- beginning and end ---- */
 
-static bool say_hello(InsulaConnection *connection, InsulaOpenFlags flags, GError **error)
+static bool say_hello(InsulaConnection *connection, char *name, InsulaOpenFlags flags,
+                      GError **error)
 {
-    RemoteConnectOpenArgs args = { .flags = flags & INSULA_OPEN_READ_ONLY ? 1 : 0 };
+    RemoteConnectOpenArgs args = { .name = name, .flags = flags & INSULA_OPEN_READ_ONLY ? 1 : 0 };
     RemoteAuthListRet auth = { 0 };
     bool none;
 
@@ -518,7 +519,8 @@ static bool say_hello(InsulaConnection *connection, InsulaOpenFlags flags, GErro
 InsulaConnection *insula_open(const char *where, InsulaOpenFlags flags, GError **error)
 {
     GPid ssh = 0;
-    int fd = client_reach(where, flags, &ssh, error);
+    g_autofree char *name = NULL;
+    int fd = client_reach(where, flags, &ssh, &name, error);
 
     if (fd < 0) {
         return NULL;
@@ -533,7 +535,7 @@ InsulaConnection *insula_open(const char *where, InsulaOpenFlags flags, GError *
     rpc_reader_init(&connection->reader, WIRE_MESSAGE_MAX);
     rpc_writer_init(&connection->writer);
     attach(connection);
-    if (!say_hello(connection, flags, error)) {
+    if (!say_hello(connection, name, flags, error)) {
         insula_close(connection);
         return NULL;
     }

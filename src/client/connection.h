@@ -41,6 +41,8 @@ typedef enum InsulaOpenFlags {
  *   "session"                  this user's; started if it isn't running
  *   "system"                   the host's
  *   "/path", "unix:/path"      the one at this socket
+ *   "qemu:///session?socket=/path"
+ *                              the same, as libvirt's clients are told it
  *   "ssh://[USER@]HOST[:PORT][/system|/session]"
  *                              the one of another host, by ssh and the insula there: one channel
  *                              carries everything
@@ -48,6 +50,8 @@ typedef enum InsulaOpenFlags {
  * Returns a connection, or NULL; an error of code REMOTE_ERR_NO_CONNECT says why there is no
  * daemon. */
 InsulaConnection *insula_open(const char *where, InsulaOpenFlags flags, GError **error);
+/* The same without a word said yet: a socket, or -1.  Not for "ssh:". */
+int insula_reach(const char *where, InsulaOpenFlags flags, GError **error);
 /* Say good-bye and free it.  Later calls that weren't answered are told so first. */
 void insula_close(InsulaConnection *connection);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InsulaConnection, insula_close)

@@ -61,8 +61,10 @@ struct InsulaStream {
     void *opaque;
 };
 
-/* A socket to the daemon at @where, or -1; *@ret_ssh: a process to wait for at the end. */
-int client_reach(const char *where, InsulaOpenFlags flags, GPid *ret_ssh, GError **error);
+/* A socket to the daemon at @where, or -1; *@ret_ssh: a process to wait for at the end; *@ret_name:
+ * what to ask the daemon for, newly allocated, or NULL: it chooses. */
+int client_reach(const char *where, InsulaOpenFlags flags, GPid *ret_ssh, char **ret_name,
+                 GError **error);
 
 /* Send a packet, and go on receiving, until @done says so.  False: the connection broke. */
 void client_send(InsulaConnection *connection, RpcPacket *packet, bool urgent);

@@ -70,7 +70,7 @@ static char *find_daemon(void)
 static GPid spawn(int *ret_words, GError **error)
 {
     g_autofree char *path = find_daemon();
-    const char *argv[] = { path, "--on-demand", NULL };
+    const char *argv[] = { path, "--idle", "120", NULL };
     GPid child = 0;
     g_autoptr(GError) why = NULL;
 
@@ -265,13 +265,34 @@ static int reach_ssh(const char *rest, bool read_only, GPid *ret_ssh, GError **e
     return pair[0];
 }
 
-int client_reach(const char *where, InsulaOpenFlags flags, GPid *ret_ssh, GError **error)
+/* "DRIVER:///PATH?socket=SOCKET": its parts, newly allocated. */
+static bool split_uri(const char *where, char **ret_name, char **ret_socket)
+{
+    const char *query = strstr(where, "?socket=");
+    const char *scheme = strstr(where, ":///");
+
+    if (!query || !scheme || scheme > query) {
+        return false;
+    }
+    const char *plus = memchr(where, '+', (size_t)(scheme - where)); /* "+unix": how, not what */
+    *ret_name = g_strdup_printf("%.*s%.*s", (int)((plus ? plus : scheme) - where), where,
+                                (int)(query - scheme), scheme);
+    *ret_socket = g_uri_unescape_string(query + strlen("?socket="), NULL);
+    return *ret_socket;
+}
+
+int client_reach(const char *where, InsulaOpenFlags flags, GPid *ret_ssh, char **ret_name,
+                 GError **error)
 {
     bool read_only = flags & INSULA_OPEN_READ_ONLY;
     bool is_root = geteuid() == 0;
     const char *set = g_getenv("INSULA_CONNECT");
+    g_autofree char *socket = NULL;
 
     where = where ? where : set && *set ? set : is_root ? "system" : "session";
+    if (split_uri(where, ret_name, &socket)) {
+        where = socket;
+    }
     if (g_str_has_prefix(where, "unix:")) {
         where += strlen("unix:");
     }
@@ -291,4 +312,16 @@ int client_reach(const char *where, InsulaOpenFlags flags, GPid *ret_ssh, GError
     g_autofree char *path = place_socket(!strcmp(where, "system"), read_only);
     bool own = !strcmp(where, is_root ? "system" : "session");
     return reach_socket(path, own && !read_only && !(flags & INSULA_OPEN_NO_START), error);
+}
+
+int insula_reach(const char *where, InsulaOpenFlags flags, GError **error)
+{
+    g_autofree char *name = NULL;
+    GPid none = 0;
+
+    if (where && g_str_has_prefix(where, "ssh:")) {
+        remote_error_set(error, REMOTE_ERR_INVALID_ARG, "'%s' is reached by ssh alone", where);
+        return -1;
+    }
+    return client_reach(where, flags, &none, &name, error);
 }
