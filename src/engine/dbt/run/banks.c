@@ -54,6 +54,17 @@ static unsigned n_held(const MmuBank *bank, bool *ret_all)
     return *ret_all ? BANK_ENTRIES : bank->n_filled;
 }
 
+/* After entries were forgotten: which places have pages among the victims. */
+static void renew_victim_filter(MmuBank *bank)
+{
+    memset(bank->victim_filter, 0, sizeof(bank->victim_filter));
+    for (unsigned i = MMU_INDEXES * TLB_ENTRIES; i < BANK_ENTRIES; i++) {
+        if (bank->data[i].read != TAG_NONE) {
+            note_victim(bank, bank->data[i].read);
+        }
+    }
+}
+
 /* Forget all of @bank, or all but global translations. */
 static void flush_bank(DbtCpu *cpu, MmuBank *bank, bool global)
 {
@@ -74,6 +85,7 @@ static void flush_bank(DbtCpu *cpu, MmuBank *bank, bool global)
     if (!all || global) {
         bank->n_filled = kept;
     }
+    renew_victim_filter(bank);
     for (unsigned i = 0; i < CODE_ENTRIES; i++) {
         if (global || !bank->code[i].global) {
             bank->code[i].page = TAG_NONE;
@@ -233,8 +245,10 @@ static void flush_page_in(DbtCpu *cpu, MmuBank *bank, uint64_t gva)
 {
     for (unsigned mmu = 0; mmu < MMU_INDEXES; mmu++) {
         clear_if(&bank->data[entry_index(gva, mmu)], gva);
-        for (unsigned v = 0; v < VICTIMS; v++) {
-            clear_if(&bank->data[victim_index(mmu, v)], gva);
+    }
+    if (may_be_victim(bank, gva)) {
+        for (unsigned i = MMU_INDEXES * TLB_ENTRIES; i < BANK_ENTRIES; i++) {
+            clear_if(&bank->data[i], gva);
         }
     }
     flush_code_page(cpu, bank, gva);

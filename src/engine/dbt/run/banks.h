@@ -31,6 +31,8 @@ struct MmuBank {
     JumpCacheEntry jumps[JUMP_CACHE_ENTRIES];
     TlbEntry data[BANK_ENTRIES]; /* [MMU_INDEXES][TLB_ENTRIES], then [MMU_INDEXES][VICTIMS] */
     uint8_t next_victim[MMU_INDEXES];
+    /* a bit by place: clear if no page of it can be among the victims */
+    uint64_t victim_filter[TLB_ENTRIES / 64];
     CodeEntry code[CODE_ENTRIES];
     /* a bit by page: clear if no code was found there in this generation, so that no good entry of
      * the jump cache can be of that page */
@@ -53,6 +55,21 @@ static inline unsigned entry_index(uint64_t gva, unsigned mmu)
 static inline unsigned victim_index(unsigned mmu, unsigned i)
 {
     return MMU_INDEXES * TLB_ENTRIES + (mmu & MMU_INDEX) * VICTIMS + i;
+}
+
+/* The page with tag @tag is among the victims; whether that of @gva may be. */
+static inline void note_victim(MmuBank *bank, uint64_t tag)
+{
+    unsigned place = entry_index(tag, 0);
+
+    bank->victim_filter[place / 64] |= UINT64_C(1) << place % 64;
+}
+
+static inline bool may_be_victim(const MmuBank *bank, uint64_t gva)
+{
+    unsigned place = entry_index(gva, 0);
+
+    return bit_test(bank->victim_filter[place / 64], place % 64);
 }
 
 /* Does the tag, fast or slow, name the page of @gva? */

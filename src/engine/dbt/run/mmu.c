@@ -57,6 +57,7 @@ static void push_out(DbtCpu *cpu, const TlbEntry *entry, unsigned mmu)
         bank_note_filled(bank, at);
     }
     bank->data[at] = *entry;
+    note_victim(bank, entry->read);
     *next = (uint8_t)((*next + 1) % VICTIMS);
 }
 
