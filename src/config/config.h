@@ -53,6 +53,7 @@ typedef struct DiskConfig {
     unsigned boot; /* its place in the boot order, from 1 on; 0: not said */
     DiskBus bus;
     bool cdrom;      /* a CD-ROM drive, on SATA, and its first medium */
+    bool empty;      /* a CD-ROM drive with nothing in it; .file is "none" */
     unsigned queues; /* 0: one per CPU */
 } DiskConfig;
 

@@ -160,6 +160,7 @@ DiskConfig *cdrom_config_parse(const char *text, GError **error)
 
     if (disk) {
         disk->cdrom = disk->read_only = true;
+        disk->empty = !strcmp(disk->file, "none");
         disk->bus = DISK_SATA;
     }
     return disk;

@@ -20,7 +20,7 @@
 
 /* In the order in which they start. */
 static const DaemonPart *const parts[] = {
-    &host_part, &node_devices_part, &secrets_part, &networks_part, &pools_part,
+    &host_part, &node_devices_part, &secrets_part, &networks_part, &pools_part, &domains_part,
 };
 
 static void raise_fd_limit(void)

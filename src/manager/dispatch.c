@@ -5,8 +5,10 @@
 #include "manager/dispatch.h"
 
 static const CallRow *const tables[] = {
-    connect_calls,     event_calls, host_calls,   network_calls,
-    node_device_calls, pool_calls,  secret_calls, volume_calls,
+    connect_calls,         event_calls,          host_calls,          network_calls,
+    node_device_calls,     pool_calls,           secret_calls,        volume_calls,
+    domain_calls,          domain_console_calls, domain_device_calls, domain_save_calls,
+    domain_snapshot_calls, domain_stats_calls,
 };
 
 CallHandler dispatch_handler(uint32_t procedure)

@@ -9,7 +9,7 @@
 
 static void add_disk(GString *text, unsigned number, const DiskConfig *disk)
 {
-    const char *named = blk_format_of_name(disk->file);
+    const char *named = disk->empty ? "empty" : blk_format_of_name(disk->file);
     const char *why = disk->format ? "as said" : named ? "by its name" : "as its name says nothing";
 
     g_string_append_printf(text, "%s %u: '%s', %s (%s)%s%s\n", disk->cdrom ? "cdrom" : "disk",

@@ -45,6 +45,11 @@ bool disks_open(const VmConfig *config, BlkAio *aio, GPtrArray *blks, MachineDis
 {
     for (unsigned i = 0; i < config->disks->len; i++) {
         const DiskConfig *disk = g_ptr_array_index(config->disks, i);
+        if (disk->empty) {
+            g_ptr_array_add(blks, NULL);
+            ret[i] = (MachineDisk){ .kind = MACHINE_CDROM, .boot = disk->boot };
+            continue;
+        }
         BlkOptions options = {
             .path = disk->file,
             .format = format_of(disk, error),

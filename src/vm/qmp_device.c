@@ -368,7 +368,9 @@ QmpPlug *qmp_plug_new(const Qmp *qmp)
     plug->netdevs = g_ptr_array_new_with_free_func((GDestroyNotify)qmp_netdev_free);
     plug->devices = g_ptr_array_new();
     for (unsigned i = 0; i < vm_disks(qmp->vm)->len; i++) {
-        g_ptr_array_add(plug->nodes, own_disk(qmp, i));
+        if (g_ptr_array_index(vm_disks(qmp->vm), i)) {
+            g_ptr_array_add(plug->nodes, own_disk(qmp, i));
+        }
     }
     return plug;
 }

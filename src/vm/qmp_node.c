@@ -381,9 +381,47 @@ static JsonNode *block_resize(QmpCall *call, GError **error)
     return NULL;
 }
 
+/* ---- snapshots inside of an image: QEMU deletes one by a command that says more ---- */
+
+static const QmpType snapshot_args = {
+    .meta = QMP_OBJECT,
+    .members = (const QmpMember[]){ { "device", &qmp_str }, { "name", &qmp_str }, { 0 } },
+};
+
+static void change_snapshots(const QmpCall *call,
+                             bool (*change)(Blk *blk, const char *name, GError **error),
+                             GError **error)
+{
+    const Qmp *qmp = call->opaque;
+    const char *device = json_object_get_string_member(call->args, "device");
+    const char *name = json_object_get_string_member(call->args, "name");
+    const QmpNode *node = qmp_node_find(qmp->plug, device, error);
+
+    if (node && (!node->blk || !*name)) {
+        set_error(error, *name ? "Node is a file; name the image in it"
+                               : "Parameter 'name' expects a text that isn't empty");
+    } else if (node) {
+        change(node->blk, name, error);
+    }
+}
+
+static JsonNode *snapshot_create(QmpCall *call, GError **error)
+{
+    change_snapshots(call, blk_snapshot_create, error);
+    return NULL;
+}
+
+static JsonNode *snapshot_delete(QmpCall *call, GError **error)
+{
+    change_snapshots(call, blk_snapshot_delete, error);
+    return NULL;
+}
+
 const QmpCommand qmp_node_commands[] = {
+    { "__insula_snapshot-delete", &snapshot_args, NULL, false, snapshot_delete },
     { "block_resize", &resize_args, NULL, false, block_resize },
     { "blockdev-add", &node_options, NULL, false, blockdev_add },
     { "blockdev-del", &del_args, NULL, false, blockdev_del },
+    { "blockdev-snapshot-internal-sync", &snapshot_args, NULL, false, snapshot_create },
     { 0 },
 };

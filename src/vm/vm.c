@@ -1332,7 +1332,8 @@ bool vm_flush(Vm *vm, GError **error)
     gpointer plugged;
 
     for (unsigned i = 0; i < vm->disks->len && good; i++) {
-        good = flush_disk(g_ptr_array_index(vm->disks, i), error);
+        Blk *disk = g_ptr_array_index(vm->disks, i); /* NULL: a drive that was empty at the start */
+        good = !disk || flush_disk(disk, error);
     }
     g_hash_table_iter_init(&iter, vm->plugged);
     while (good && g_hash_table_iter_next(&iter, NULL, &plugged)) {
