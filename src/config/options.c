@@ -531,9 +531,10 @@ static const Option table[] = {
       .form = "FILE|none[,boot=N]",
       .words = "none <file>",
       .help = "a pc's CD-ROM drive with that disc in it",
-      .detail = "none: with nothing in it. It is booted from as a disk is, in its turn. Takes format=, rerror= and boot= as "
-                "--disk does. A word without an option that ends in .iso is the same. The disc can "
-                "be changed by --qmp: blockdev-change-medium, eject.",
+      .detail =
+          "none: with nothing in it. It is booted from as a disk is, in its turn. Takes format=, "
+          "rerror= and boot= as --disk does. A word without an option that ends in .iso is the "
+          "same. The disc can be changed by --qmp: blockdev-change-medium, eject.",
       .repeats = true,
       .parse = parse_cdrom },
     { .name = "net",

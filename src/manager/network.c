@@ -10,6 +10,7 @@
 #include "config/identity.h"
 #include "config/limits.h"
 #include "manager/event.h"
+#include "manager/report.h"
 #include "manager/storage_limits.h"
 #include "manager/store.h"
 
@@ -632,11 +633,16 @@ Networks *networks_new(const NetworksSetup *setup, GError **error)
     networks->all = g_ptr_array_new_with_free_func((GDestroyNotify)network_free);
     networks->definitions = g_strdup(setup->definitions);
     networks->live = g_strdup(setup->live);
-    if (!store_folder(networks->definitions, error) || !store_folder(networks->live, error) ||
-        !read_folder(networks, networks->definitions, false, error) ||
-        !make_default(networks, error) || !read_folder(networks, networks->live, true, error)) {
+    store_folder_later(networks->definitions);
+    store_folder_later(networks->live);
+    if (!read_folder(networks, networks->definitions, false, error) ||
+        !read_folder(networks, networks->live, true, error)) {
         networks_free(networks);
         return NULL;
+    }
+    g_autoptr(GError) no_default = NULL;
+    if (!make_default(networks, &no_default)) {
+        report("there is no default network yet: %s", no_default->message);
     }
     start_by_itself(networks);
     networks->events = setup->events;

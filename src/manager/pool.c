@@ -15,6 +15,7 @@
 #include "manager/event.h"
 #include "manager/folder.h"
 #include "manager/pool_object.h"
+#include "manager/report.h"
 #include "manager/storage_limits.h"
 #include "manager/store.h"
 
@@ -738,12 +739,16 @@ Pools *pools_new(const PoolsSetup *setup, GError **error)
     pools->definitions = g_strdup(setup->definitions);
     pools->live = g_strdup(setup->live);
     pools->disk_program = g_strdup(setup->disk_program);
-    if (!store_folder(pools->definitions, error) || !store_folder(pools->live, error) ||
-        !read_folder(pools, pools->definitions, false, error) ||
-        !make_default(pools, setup->images, error) ||
+    store_folder_later(pools->definitions);
+    store_folder_later(pools->live);
+    if (!read_folder(pools, pools->definitions, false, error) ||
         !read_folder(pools, pools->live, true, error)) {
         pools_free(pools);
         return NULL;
+    }
+    g_autoptr(GError) no_default = NULL;
+    if (!make_default(pools, setup->images, &no_default)) {
+        report("there is no default pool yet: %s", no_default->message);
     }
     start_by_itself(pools);
     pools->events = setup->events;

@@ -395,8 +395,8 @@ static void read_one(Secrets *secrets, const StoreFile *file)
 
 Secrets *secrets_new(const char *definitions, Events *events, GError **error)
 {
-    g_autoptr(GPtrArray) files =
-        store_folder(definitions, error) ? store_read_all(definitions, SUFFIX_XML, error) : NULL;
+    store_folder_later(definitions);
+    g_autoptr(GPtrArray) files = store_read_all(definitions, SUFFIX_XML, error);
     Secrets *secrets = NULL;
 
     if (!files) {

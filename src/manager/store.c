@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "manager/report.h"
 
 bool store_folder(const char *folder, GError **error)
 {
@@ -20,6 +21,15 @@ bool store_folder(const char *folder, GError **error)
         return false;
     }
     return true;
+}
+
+void store_folder_later(const char *folder)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!store_folder(folder, &error)) {
+        report("%s", error->message);
+    }
 }
 
 /* Bring the folder that holds @path to the disk: its names, not their files. */
@@ -55,6 +65,20 @@ static bool write_all(int fd, const char *text)
     return true;
 }
 
+/* A new file with a name beside @path, in a folder that is made if need be. */
+static int open_beside(const char *path, char *beside)
+{
+    int fd = mkostemp(beside, O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT) {
+        g_autofree char *folder = g_path_get_dirname(path);
+        size_t end = strlen(beside) - 6;
+        memcpy(beside + end, "XXXXXX", 6);
+        fd = g_mkdir_with_parents(folder, 0700) ? -1 : mkostemp(beside, O_CLOEXEC);
+    }
+    return fd;
+}
+
 /* A name beside @path that nobody else uses: ".NAME.XXXXXX". */
 static char *name_beside(const char *path)
 {
@@ -67,7 +91,7 @@ static char *name_beside(const char *path)
 bool store_write(const char *path, const char *text, GError **error)
 {
     g_autofree char *beside = name_beside(path);
-    int fd = mkostemp(beside, O_CLOEXEC);
+    int fd = open_beside(path, beside);
 
     if (fd < 0) {
         set_error_errno(error, errno, "cannot write '%s'", path);

@@ -24,6 +24,9 @@ typedef struct StoreFile {
 
 /* Make @folder, with those above it, each for its owner alone. */
 bool store_folder(const char *folder, GError **error);
+/* The same for a daemon that begins: if the host has no room, say, that is reported, and the folder
+ * is made with the first file that is written there. */
+void store_folder_later(const char *folder);
 /* Make @text the content of @path, for its owner alone; on return it is on the disk. */
 bool store_write(const char *path, const char *text, GError **error);
 /* Remove @path; one that isn't there is removed already. */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/error.h"
@@ -145,6 +146,19 @@ static bool set_rights(int fd, const FileRights *rights, GError **error)
     return true;
 }
 
+/* What can't fit is refused before it fills the file system for everybody else. */
+static bool has_room(const VolumeUse *use, uint64_t bytes, GError **error)
+{
+    struct statvfs room;
+
+    if (fstatvfs(use->fd, &room) == 0 && bytes / room.f_frsize > room.f_bavail) {
+        set_error_errno(error, ENOSPC, "cannot allocate %" G_GUINT64_FORMAT " bytes in file '%s'",
+                        bytes, use->path);
+        return false;
+    }
+    return true;
+}
+
 /* Give the first @bytes room; in pieces, between which the work may be ended. */
 static bool allocate(const VolumeUse *use, uint64_t bytes, const WorkEnd *end, GError **error)
 {
@@ -173,7 +187,8 @@ static bool fill_raw(const VolumeUse *use, const VolumeConfig *config, const Wor
                         use->path, config->capacity);
         return false;
     }
-    return allocate(use, MIN(config->allocation, config->capacity), end, error);
+    const uint64_t bytes = MIN(config->allocation, config->capacity);
+    return has_room(use, bytes, error) && allocate(use, bytes, end, error);
 }
 
 /* The words of a command line that is put together. */
