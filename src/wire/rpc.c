@@ -127,8 +127,8 @@ static bool keep_fds(RpcReader *reader, struct msghdr *message)
 int rpc_reader_receive(RpcReader *reader, int fd)
 {
     const guint had = reader->bytes->len;
-    /* Who is idle shall hold little. */
-    const guint room = had < WIRE_READ_FIRST ? WIRE_READ_FIRST : WIRE_READ;
+    /* Who has sent little shall hold little. */
+    const guint room = CLAMP(had, (guint)WIRE_READ_FIRST, (guint)WIRE_READ);
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(WIRE_FDS_MAX * sizeof(int))];
 
     g_byte_array_set_size(reader->bytes, had + room);
