@@ -262,7 +262,8 @@ static bool add_streams(GPtrArray *words, const DomainConfig *config, const Doma
 
 /* ---- the machine ---- */
 
-static void add_firmware(GPtrArray *words, const DomainOs *os)
+/* A whole PC begins with its BIOS, also where there is no disk to go on from. */
+static void add_firmware(GPtrArray *words, const DomainOs *os, bool whole)
 {
     const char *vars = os->nvram ? os->nvram->path : NULL;
     bool efi = os->firmware == DOMAIN_FIRMWARE_EFI ||
@@ -275,6 +276,8 @@ static void add_firmware(GPtrArray *words, const DomainOs *os)
     } else if (os->loader && os->loader->path) {
         g_autoptr(GString) path = quoted(os->loader->path);
         add(words, "--firmware", path->str);
+    } else if (whole && !os->kernel) {
+        add(words, "--firmware", "bios");
     }
     if (os->kernel) {
         add(words, "--kernel", os->kernel);
@@ -307,7 +310,7 @@ static void add_machine(GPtrArray *words, const DomainConfig *config)
                config->vcpu->current.said ? config->vcpu->current.value
                                           : config->vcpu->count.value);
     add_format(words, "--memory", "%" G_GUINT64_FORMAT "K", config->memory / 1024);
-    add_firmware(words, config->os);
+    add_firmware(words, config->os, !machine || !strcmp(machine->board, "pc"));
     if (config->on_reboot == DOMAIN_ACTION_DESTROY) {
         add(words, "--no-reboot", NULL);
     }

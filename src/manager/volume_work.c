@@ -146,17 +146,18 @@ static bool set_rights(int fd, const FileRights *rights, GError **error)
     return true;
 }
 
-/* What can't fit is refused before it fills the file system for everybody else. */
-static bool has_room(const VolumeUse *use, uint64_t bytes, GError **error)
+/* What can't fit is refused before it takes all the room there is, which machines need. */
+static bool must_fit(const VolumeUse *use, uint64_t bytes, GError **error)
 {
-    struct statvfs room;
+    struct statvfs st;
+    bool fits =
+        fstatvfs(use->folder, &st) < 0 || bytes <= (uint64_t)st.f_bavail * (uint64_t)st.f_frsize;
 
-    if (fstatvfs(use->fd, &room) == 0 && bytes / room.f_frsize > room.f_bavail) {
+    if (!fits) {
         set_error_errno(error, ENOSPC, "cannot allocate %" G_GUINT64_FORMAT " bytes in file '%s'",
                         bytes, use->path);
-        return false;
     }
-    return true;
+    return fits;
 }
 
 /* Give the first @bytes room; in pieces, between which the work may be ended. */
@@ -164,6 +165,9 @@ static bool allocate(const VolumeUse *use, uint64_t bytes, const WorkEnd *end, G
 {
     const uint64_t piece = UINT64_C(256) << 20;
 
+    if (!must_fit(use, bytes, error)) {
+        return false;
+    }
     for (uint64_t done = 0; done < bytes; done += piece) {
         int err = posix_fallocate(use->fd, (off_t)done, (off_t)MIN(piece, bytes - done));
         if (err) {
@@ -187,8 +191,7 @@ static bool fill_raw(const VolumeUse *use, const VolumeConfig *config, const Wor
                         use->path, config->capacity);
         return false;
     }
-    const uint64_t bytes = MIN(config->allocation, config->capacity);
-    return has_room(use, bytes, error) && allocate(use, bytes, end, error);
+    return allocate(use, MIN(config->allocation, config->capacity), end, error);
 }
 
 /* The words of a command line that is put together. */
@@ -250,9 +253,12 @@ static bool fill_qcow2(const VolumeUse *use, const VolumeConfig *config, uint32_
     word(&words, "create");
     option(&words, "--format", use->format);
     words_of_new(&words, config);
+    bool whole = flags & VOLUME_CREATE_METADATA && config->allocation >= config->capacity;
+    if (whole && !must_fit(use, config->capacity, error)) {
+        return false;
+    }
     if (flags & VOLUME_CREATE_METADATA) {
-        option(&words, "--preallocation",
-               config->allocation >= config->capacity ? "falloc" : "metadata");
+        option(&words, "--preallocation", whole ? "falloc" : "metadata");
     }
     word(&words, file);
     if (config->has_capacity) {

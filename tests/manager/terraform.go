@@ -117,7 +117,7 @@ func dropStorage(l *libvirt.Libvirt, volume libvirt.StorageVol) {
 
 func network(l *libvirt.Libvirt, start bool) {
 	net, err := l.NetworkDefineXML("<network><name>tfnet</name><forward mode='nat'/>" +
-		"<bridge name='tf0'/><ip address='10.77.0.1' netmask='255.255.255.0'/></network>")
+		"<bridge name='tf0'/></network>")
 	ok("NetworkDefineXML", err)
 	found, err := l.NetworkLookupByUUID(net.UUID)
 	ok("NetworkLookupByUUID", first(err, is(found.Name == "tfnet", "network %s", found.Name)))
