@@ -29,6 +29,7 @@ void vm_config_free(VmConfig *config)
         return;
     }
     g_free(config->name);
+    g_free(config->uuid);
     g_free(config->machine);
     g_free(config->engine);
     g_free(config->cpu_model);

@@ -126,6 +126,7 @@ typedef struct ScreenConfig {
 
 typedef struct VmConfig {
     char *name;      /* NULL: not said */
+    char *uuid;      /* the same */
     char *machine;   /* NULL: not said; never so after vm_config_settle() */
     char *engine;    /* never NULL; "auto": whichever is best here */
     char *cpu_model; /* NULL: the engine's default */

@@ -288,6 +288,18 @@ static bool parse_name(VmConfig *config, const char *value, GError **error)
     return set_text(&config->name, "--name", value, error);
 }
 
+static bool parse_uuid(VmConfig *config, const char *value, GError **error)
+{
+    uint8_t uuid[UUID_SIZE];
+
+    if (!uuid_parse(value, uuid)) {
+        return usage(error,
+                     "--uuid '%s' must be like 6c1bd6d2-4c47-4b0b-9d4f-0a1b2c3d4e5f, hexadecimal",
+                     value);
+    }
+    return set_text(&config->uuid, "--uuid", value, error);
+}
+
 static bool parse_qmp(VmConfig *config, const char *value, GError **error)
 {
     const char *socket = after(value, "unix:"), *passed = after(value, "fd:");
@@ -600,6 +612,11 @@ static const Option table[] = {
       .form = "NAME",
       .help = "name of the machine, for people and process lists",
       .parse = parse_name },
+    { .name = "uuid",
+      .form = "UUID",
+      .standard = "made of the name",
+      .help = "what a whole PC's guest tells this machine from others by",
+      .parse = parse_uuid },
     { .name = "watchdog",
       .form = "ACTION",
       .words = "reset poweroff pause none",

@@ -92,8 +92,9 @@ typedef enum MachineVideo {
 } MachineVideo;
 
 typedef struct MachineConfig {
-    const char *name;  /* of the VM, which the guest may read; NULL: none */
-    const char *board; /* a name that machine_boards() lists; NULL: the first */
+    const char *name;    /* of the VM, which the guest may read; NULL: none */
+    const uint8_t *uuid; /* 16 bytes in their order as text; NULL: made of the name */
+    const char *board;   /* a name that machine_boards() lists; NULL: the first */
     const Engine *engine;
     const EngineTuning *tuning; /* NULL: as usual */
     const char *cpu_model;      /* NULL: the engine's default */

@@ -299,8 +299,10 @@ static const char *const watchdogs[] = {
 static void add_machine(GPtrArray *words, const DomainConfig *config)
 {
     const DomainMachine *machine = domain_machine_find(config->os->type->machine);
+    g_autofree char *uuid = uuid_format(config->uuid.bytes);
 
     add(words, "--name", config->name);
+    add(words, "--uuid", uuid);
     add(words, "--machine", machine ? machine->board : "pc");
     add(words, "--engine", config->type == DOMAIN_TYPE_KVM ? "kvm" : "translator");
     if (config->cpu && config->cpu->mode == DOMAIN_CPU_CUSTOM && config->cpu->model) {

@@ -197,7 +197,7 @@ static Network *add(Networks *networks, NetworkConfig *config)
 
 bool networks_by_name(Networks *networks, const char *name, RemoteNetwork *ret, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     const Network *network = find(networks, name, NULL);
 
     if (!network) {
@@ -212,7 +212,7 @@ bool networks_by_name(Networks *networks, const char *name, RemoteNetwork *ret, 
 bool networks_by_uuid(Networks *networks, const uint8_t uuid[16], RemoteNetwork *ret,
                       GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     const Network *network = find_handle(networks, uuid, NULL, error);
 
     if (network) {
@@ -243,7 +243,7 @@ static int by_name(gconstpointer a, gconstpointer b)
 
 RemoteNetwork *networks_list(Networks *networks, uint32_t flags, uint32_t *ret_n)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     GArray *list = g_array_new(FALSE, TRUE, sizeof(RemoteNetwork));
 
     for (unsigned i = 0; i < networks->all->len; i++) {
@@ -303,14 +303,14 @@ bool networks_define(Networks *networks, const char *xml, RemoteNetwork *ret, GE
     if (!config) {
         return false;
     }
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     return define(networks, config, ret, error);
 }
 
 bool networks_create(Networks *networks, const char *xml, RemoteNetwork *ret, GError **error)
 {
     g_autoptr(NetworkConfig) config = network_config_parse(xml, error);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     Network *network = NULL;
 
     if (!config || !match(networks, config, &network, error) ||
@@ -335,7 +335,7 @@ bool networks_create(Networks *networks, const char *xml, RemoteNetwork *ret, GE
 
 bool networks_start(Networks *networks, const RemoteNetwork *handle, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     Network *network = find_handle(networks, handle->uuid, handle->name, error);
 
     return network && start(networks, network, error);
@@ -343,7 +343,7 @@ bool networks_start(Networks *networks, const RemoteNetwork *handle, GError **er
 
 bool networks_stop(Networks *networks, const RemoteNetwork *handle, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     Network *network = find_handle(networks, handle->uuid, handle->name, error);
 
     return network && stop(networks, network, error);
@@ -351,7 +351,7 @@ bool networks_stop(Networks *networks, const RemoteNetwork *handle, GError **err
 
 bool networks_undefine(Networks *networks, const RemoteNetwork *handle, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     Network *network = find_handle(networks, handle->uuid, handle->name, error);
 
     if (!network) {
@@ -398,7 +398,7 @@ static bool set_autostart(Networks *networks, Network *network, bool on, GError 
 bool networks_set_autostart(Networks *networks, const RemoteNetwork *handle, bool on,
                             GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     Network *network = find_handle(networks, handle->uuid, handle->name, error);
 
     return network && set_autostart(networks, network, on, error);
@@ -409,7 +409,7 @@ bool networks_set_autostart(Networks *networks, const RemoteNetwork *handle, boo
 bool networks_state(Networks *networks, const RemoteNetwork *handle, NetworkState *ret,
                     GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     const Network *network = find_handle(networks, handle->uuid, handle->name, error);
 
     if (network) {
@@ -420,7 +420,7 @@ bool networks_state(Networks *networks, const RemoteNetwork *handle, NetworkStat
 
 char *networks_xml(Networks *networks, const RemoteNetwork *handle, bool inactive, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     const Network *network = find_handle(networks, handle->uuid, handle->name, error);
 
     return network
@@ -431,7 +431,7 @@ char *networks_xml(Networks *networks, const RemoteNetwork *handle, bool inactiv
 GPtrArray *networks_forwards(Networks *networks, const char *name, const char *domain,
                              GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     const Network *network = find(networks, name, NULL);
 
     if (!network) {
@@ -548,7 +548,7 @@ bool networks_update(Networks *networks, const RemoteNetwork *handle, const Netw
         return false;
     }
     g_autoptr(NetworkForward) forward = network_forward_parse(what->xml, error);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
     Network *network = forward ? find_handle(networks, handle->uuid, handle->name, error) : NULL;
     return network && update(networks, network, forward, what, error);
 }

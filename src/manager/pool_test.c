@@ -303,7 +303,7 @@ static void test_list(Bench *bench, gconstpointer data)
         unsigned n;
     } cases[] = { { 0, 2 },  { 1, 1 },  { 2, 1 },  { 3, 2 },      { 4, 2 },     { 8, 0 },
                   { 16, 1 }, { 32, 1 }, { 64, 2 }, { 1 << 7, 0 }, { 2 | 32, 0 } };
-    g_autoptr(Pool) pool = define(bench, "p", "/nowhere", NULL);
+    G_GNUC_UNUSED g_autoptr(Pool) pool = define(bench, "p", "/nowhere", NULL);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GPtrArray) list = pools_list(bench->pools, cases[i].flags);

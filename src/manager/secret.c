@@ -116,7 +116,7 @@ static Secret *find_usage(const Secrets *secrets, int32_t usage, const char *id)
 
 bool secrets_by_uuid(Secrets *secrets, const uint8_t uuid[16], RemoteSecret *ret, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
     const Secret *secret = find(secrets, uuid, error);
 
     if (secret) {
@@ -128,7 +128,7 @@ bool secrets_by_uuid(Secrets *secrets, const uint8_t uuid[16], RemoteSecret *ret
 bool secrets_by_usage(Secrets *secrets, int32_t usage, const char *id, RemoteSecret *ret,
                       GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
     const Secret *secret = find_usage(secrets, usage, id);
 
     if (secret) {
@@ -155,7 +155,7 @@ static int by_uuid(gconstpointer a, gconstpointer b)
 
 RemoteSecret *secrets_list(Secrets *secrets, uint32_t flags, uint32_t *ret_n)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
     GArray *list = g_array_new(FALSE, TRUE, sizeof(RemoteSecret));
 
     for (unsigned i = 0; i < secrets->all->len; i++) {
@@ -236,7 +236,7 @@ static bool write_config(const Secrets *secrets, const SecretConfig *config, GEr
 bool secrets_define(Secrets *secrets, const char *xml, RemoteSecret *ret, GError **error)
 {
     g_autoptr(SecretConfig) config = secret_config_parse(xml, error);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
     Secret *secret = NULL;
 
     if (!config || !match(secrets, config, &secret, error)) {
@@ -266,7 +266,7 @@ bool secrets_define(Secrets *secrets, const char *xml, RemoteSecret *ret, GError
 
 bool secrets_undefine(Secrets *secrets, const RemoteSecret *handle, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
     Secret *secret = find(secrets, handle->uuid, error);
 
     if (!secret) {
@@ -284,7 +284,7 @@ bool secrets_undefine(Secrets *secrets, const RemoteSecret *handle, GError **err
 
 char *secrets_xml(Secrets *secrets, const RemoteSecret *handle, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
     const Secret *secret = find(secrets, handle->uuid, error);
 
     return secret ? secret_config_format(secret->config) : NULL;
@@ -295,7 +295,7 @@ char *secrets_xml(Secrets *secrets, const RemoteSecret *handle, GError **error)
 bool secrets_set_value(Secrets *secrets, const RemoteSecret *handle, const uint8_t *value, size_t n,
                        GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
     Secret *secret = find(secrets, handle->uuid, error);
 
     if (!secret) {
@@ -326,7 +326,7 @@ bool secrets_set_value(Secrets *secrets, const RemoteSecret *handle, const uint8
 uint8_t *secrets_get_value(Secrets *secrets, const RemoteSecret *handle, uint32_t *ret_n,
                            GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&secrets->lock);
     const Secret *secret = find(secrets, handle->uuid, error);
 
     if (!secret) {

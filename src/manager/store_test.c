@@ -62,7 +62,6 @@ static void test_replaces(Place *place, gconstpointer data)
 static void test_failure_keeps_old(Place *place, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *inside = g_build_filename(place->path, "x", NULL);
 
     /* a folder stands where the file should: rename fails after all was written */
     g_assert_cmpint(g_mkdir(place->path, 0700), ==, 0);

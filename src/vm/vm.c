@@ -15,6 +15,7 @@
 #include "common/confine.h"
 #include "common/error.h"
 #include "common/log.h"
+#include "config/identity.h"
 #include "config/limits.h"
 #include "machine/virtio/balloon.h"
 #include "vm/disks.h"
@@ -1202,6 +1203,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
     const EngineTuning tuning = { .check = config->check,
                                   .check_every = config->check_every,
                                   .code_limit = config->code_cache };
+    uint8_t uuid[UUID_SIZE];
 
     if (!disks_open(config, vm->aio, vm->disks, disks, error)) {
         return false;
@@ -1215,6 +1217,7 @@ static bool build(Vm *vm, const VmConfig *config, GError **error)
     }
     const MachineConfig machine = {
         .name = config->name,
+        .uuid = config->uuid && uuid_parse(config->uuid, uuid) ? uuid : NULL,
         .board = identity->board,
         .engine = vm->engine,
         .tuning = &tuning,

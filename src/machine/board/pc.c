@@ -598,6 +598,10 @@ static void note_identity(PcBoard *pc, const MachineConfig *config)
         .low_memory = pc->low_ram->size,
         .high_memory = pc->high_ram,
     };
+    if (config->uuid) {
+        pc->smbios.has_uuid = true;
+        memcpy(pc->smbios.uuid, config->uuid, sizeof(pc->smbios.uuid));
+    }
 }
 
 static bool pc_build(Machine *m, const MachineConfig *config, GError **error)

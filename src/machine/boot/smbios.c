@@ -181,6 +181,13 @@ static void add_system(Tables *tables, const SmbiosConfig *config)
         system.serial = 4;
         smbios_uuid(config->name, system.uuid);
     }
+    if (config->has_uuid) {
+        /* the first three fields are numbers, and those stand the other way round (7.2.1) */
+        static const uint8_t place[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+        for (unsigned i = 0; i < sizeof(place); i++) {
+            system.uuid[i] = config->uuid[place[i]];
+        }
+    }
     add(tables, &system.head, TYPE_SYSTEM, sizeof(system), strings);
 }
 

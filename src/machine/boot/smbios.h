@@ -13,11 +13,13 @@
 
 typedef struct SmbiosConfig {
     const char *product; /* the machine's kind, such as "pc-1" */
-    const char *name;    /* the VM's; NULL: it has none, nor a UUID */
+    const char *name;    /* the VM's; NULL: it has none */
     bool uefi;           /* what it starts with */
     unsigned cpus;
     uint64_t low_memory;  /* bytes of RAM from 0 on */
     uint64_t high_memory; /* and from 4 GiB on */
+    bool has_uuid;        /* else it is made of the name, if there is one */
+    uint8_t uuid[16];     /* in its order as text */
 } SmbiosConfig;
 
 #define SMBIOS_TABLES_FILE "etc/smbios/smbios-tables"

@@ -137,6 +137,22 @@ static void test_walk(gconstpointer data)
     smbios_files_clear(&files);
 }
 
+static void test_given_uuid(void)
+{
+    SmbiosConfig config = { "pc-1", "x", false, 1, 64 << 20, 0, .has_uuid = true };
+    const uint8_t want[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+    SmbiosFiles files;
+    Found found;
+
+    for (unsigned i = 0; i < 16; i++) {
+        config.uuid[i] = (uint8_t)i;
+    }
+    smbios_build(&config, ADDRESS, &files);
+    walk(files.tables, &found);
+    g_assert_cmpmem(found.last[1] + 8, 16, want, 16);
+    smbios_files_clear(&files);
+}
+
 static void test_uuid(void)
 {
     uint8_t a[16], again[16], b[16];
@@ -158,5 +174,6 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &cases[i], test_walk);
     }
     g_test_add_func("/smbios/a name has its UUID", test_uuid);
+    g_test_add_func("/smbios/a UUID that is given", test_given_uuid);
     return g_test_run();
 }
